@@ -1,0 +1,83 @@
+"""What is collected: the instruments, their units and their market's hours."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
+
+# Symbols reach file paths, URLs and log lines, so only these are let in from outside.
+SYMBOL_PATTERN = re.compile(r"[A-Z0-9./=_-]{1,24}")
+
+
+class Kind(StrEnum):
+    """What an instrument is; it decides the table, the hours and what is requested."""
+
+    FUTURE = "future"
+    ETF = "etf"
+    INDEX = "index"
+
+
+SNAPSHOT_TABLES: Mapping[Kind, str] = {
+    Kind.FUTURE: "futures_snapshots",
+    Kind.ETF: "spot_snapshots",
+    Kind.INDEX: "index_snapshots",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One root symbol.
+
+    ``tick_size`` is in price units; ``multiplier`` in US dollars a point (a share for ETFs).
+    """
+
+    symbol: str
+    kind: Kind
+    exchange: str
+    tick_size: float
+    multiplier: float
+    name: str
+
+    @property
+    def snapshot_table(self) -> str:
+        return SNAPSHOT_TABLES[self.kind]
+
+
+# Source: CME and NYSE Arca contract specifications; RTY trades in 0.10 points at 50 dollars.
+UNIVERSE: Mapping[str, Instrument] = {
+    instrument.symbol: instrument
+    for instrument in (
+        Instrument("ES", Kind.FUTURE, "CME", 0.25, 50.0, "E-mini S&P 500"),
+        Instrument("NQ", Kind.FUTURE, "CME", 0.25, 20.0, "E-mini Nasdaq-100"),
+        Instrument("RTY", Kind.FUTURE, "CME", 0.10, 50.0, "E-mini Russell 2000"),
+        Instrument("SPY", Kind.ETF, "SMART", 0.01, 1.0, "SPDR S&P 500 ETF"),
+        Instrument("QQQ", Kind.ETF, "SMART", 0.01, 1.0, "Invesco QQQ Trust"),
+        Instrument("IWM", Kind.ETF, "SMART", 0.01, 1.0, "iShares Russell 2000 ETF"),
+        Instrument("VIX", Kind.INDEX, "CBOE", 0.01, 1.0, "Cboe Volatility Index"),
+    )
+}
+
+
+def checked_symbol(symbol: str) -> str:
+    """Return ``symbol`` if it is safe to use in paths, URLs and tables."""
+    if not SYMBOL_PATTERN.fullmatch(symbol):
+        raise ConfigurationError(
+            "symbol", symbol, "1 to 24 characters of A-Z, 0-9 and . / = _ - (capital letters)"
+        )
+    return symbol
+
+
+def select_instruments(symbols: Iterable[str]) -> tuple[Instrument, ...]:
+    """Return the instruments of ``symbols``, in their order.
+
+    Raises:
+        UnknownSymbol: a symbol is not in the universe.
+    """
+    chosen = []
+    for symbol in symbols:
+        if checked_symbol(symbol) not in UNIVERSE:
+            raise UnknownSymbol(symbol, UNIVERSE)
+        chosen.append(UNIVERSE[symbol])
+    return tuple(chosen)
