@@ -1,0 +1,338 @@
+"""The collector's database: its queue of requests, and the rows it hands over to Dagster.
+
+A request is done in the same transaction that keeps its rows, so a crash leaves either
+both or neither. Nothing is deleted here: the spool is the journal the lake can be rebuilt
+from.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from futures_pipeline.domain.errors import SpoolError
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time; kept without zone because SQLite has none."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+        del dialect
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+METADATA = sa.MetaData()
+REQUESTS = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("symbol", sa.String, nullable=False),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("identity", sa.String, unique=True),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("not_before", UtcTime, nullable=False),
+    sa.Column("error_kind", sa.String),
+    sa.Column("error_message", sa.String),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Index("requests_by_claim", "status", "priority", "id"),
+    sqlite_autoincrement=True,
+)
+BATCHES = sa.Table(
+    "batches",
+    METADATA,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("table_name", sa.String, nullable=False),
+    sa.Column("session_date", sa.Date, nullable=False),
+    sa.Column("row_count", sa.Integer, nullable=False),
+    sa.Column("observed_from", UtcTime),
+    sa.Column("observed_to", UtcTime),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index("batches_by_partition", "table_name", "session_date", "seq"),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A request to put into the queue.
+
+    ``identity`` names the work itself: while one request with it is known, whatever its
+    status, a second is not taken. None is always taken. A smaller ``priority`` is sooner.
+    """
+
+    kind: str
+    symbol: str
+    priority: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A claimed request; ``attempts`` counts this one."""
+
+    id: int
+    kind: str
+    symbol: str
+    parameters: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """Rows for one table and session, in the table's columns."""
+
+    table: str
+    session_date: date
+    rows: pl.DataFrame
+    observed_from: datetime | None = None
+    observed_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A stored batch; ``payload`` is Arrow IPC."""
+
+    seq: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """What the spool holds for one table and session."""
+
+    table: str
+    session_date: date
+    last_seq: int
+    rows: int
+
+
+class Spool:
+    """The collector database at a SQLAlchemy URL; created when it is not there."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _durable)
+        with self._transaction() as connection:
+            METADATA.create_all(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # --- the queue ---------------------------------------------------------------------
+
+    def enqueue(self, requests: Iterable[NewRequest], now: datetime) -> int:
+        """Add requests whose identity is not known yet; return how many were added."""
+        with self._transaction() as connection:
+            known = set(connection.scalars(sa.select(REQUESTS.c.identity)))
+            rows = [
+                {
+                    "kind": request.kind,
+                    "symbol": request.symbol,
+                    "parameters": request.parameters,
+                    "identity": request.identity,
+                    "priority": request.priority,
+                    "status": "pending",
+                    "attempts": 0,
+                    "not_before": now,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                for request in requests
+                if request.identity is None or request.identity not in known
+            ]
+            if rows:
+                connection.execute(sa.insert(REQUESTS), rows)
+            return len(rows)
+
+    def recover(self, now: datetime) -> int:
+        """Put back what a dead collector was working on; return how many requests."""
+        change = (
+            sa.update(REQUESTS)
+            .where(REQUESTS.c.status == "running")
+            .values(status="pending", updated_at=now)
+        )
+        with self._transaction() as connection:
+            return int(connection.execute(change).rowcount)
+
+    def claim(self, now: datetime, limit: int) -> list[Request]:
+        """Take up to ``limit`` due requests, by priority then age, and mark them running."""
+        due = (
+            sa.select(REQUESTS)
+            .where(REQUESTS.c.status == "pending", REQUESTS.c.not_before <= now)
+            .order_by(REQUESTS.c.priority, REQUESTS.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self._transaction() as connection:
+            rows = connection.execute(due).all()
+            connection.execute(
+                sa.update(REQUESTS)
+                .where(REQUESTS.c.id.in_([row.id for row in rows]))
+                .values(status="running", attempts=REQUESTS.c.attempts + 1, updated_at=now)
+            )
+        return [
+            Request(row.id, row.kind, row.symbol, row.parameters, row.attempts + 1) for row in rows
+        ]
+
+    def finish(self, ids: Sequence[int], batches: Iterable[NewBatch], now: datetime) -> None:
+        """Keep the rows of requests and mark these done: both, or neither after a crash."""
+        with self._transaction() as connection:
+            _insert(connection, batches, now)
+            connection.execute(
+                sa.update(REQUESTS)
+                .where(REQUESTS.c.id.in_(ids))
+                .values(status="done", error_kind=None, error_message=None, updated_at=now)
+            )
+
+    def put_back(
+        self, request_id: int, status: str, error: tuple[str, str], times: tuple[datetime, datetime]
+    ) -> None:
+        """Record a failed attempt.
+
+        Args:
+            request_id: the claimed request.
+            status: ``pending`` to try again, ``failed`` after the last attempt, ``dead``
+                when trying again is pointless.
+            error: its kind and message.
+            times: now, and the earliest next attempt.
+        """
+        now, not_before = times
+        change = (
+            sa.update(REQUESTS)
+            .where(REQUESTS.c.id == request_id)
+            .values(
+                status=status,
+                error_kind=error[0],
+                error_message=error[1],
+                not_before=not_before,
+                updated_at=now,
+            )
+        )
+        with self._transaction() as connection:
+            connection.execute(change)
+
+    def request_counts(self) -> dict[tuple[str, str], int]:
+        """Return the number of requests by (kind, status)."""
+        query = sa.select(REQUESTS.c.kind, REQUESTS.c.status, sa.func.count()).group_by(
+            REQUESTS.c.kind, REQUESTS.c.status
+        )
+        with self._transaction() as connection:
+            return {(kind, status): count for kind, status, count in connection.execute(query)}
+
+    def refused_requests(self) -> list[tuple[str, str, str]]:
+        """Return (symbol, error kind, message) of requests that ended failed or dead."""
+        query = sa.select(REQUESTS.c.symbol, REQUESTS.c.error_kind, REQUESTS.c.error_message).where(
+            REQUESTS.c.status.in_(["failed", "dead"])
+        )
+        with self._transaction() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    # --- the hand-over -----------------------------------------------------------------
+
+    def append(self, batches: Iterable[NewBatch], now: datetime) -> None:
+        """Keep rows that no request asked for, such as streamed bars."""
+        with self._transaction() as connection:
+            _insert(connection, batches, now)
+
+    def partitions(self) -> list[Partition]:
+        """Return every (table, session) the spool has rows for, with its last ``seq``."""
+        columns = (BATCHES.c.table_name, BATCHES.c.session_date)
+        query = (
+            sa.select(*columns, sa.func.max(BATCHES.c.seq), sa.func.sum(BATCHES.c.row_count))
+            .group_by(*columns)
+            .order_by(BATCHES.c.session_date, BATCHES.c.table_name)
+        )
+        with self._transaction() as connection:
+            return [Partition(*row) for row in connection.execute(query)]
+
+    def read_after(self, table: str, session_date: date, seq: int) -> list[Batch]:
+        """Return the batches of a partition with a higher ``seq``, ascending."""
+        query = (
+            sa.select(BATCHES.c.seq, BATCHES.c.payload)
+            .where(
+                BATCHES.c.table_name == table,
+                BATCHES.c.session_date == session_date,
+                BATCHES.c.seq > seq,
+            )
+            .order_by(BATCHES.c.seq)
+        )
+        with self._transaction() as connection:
+            return [Batch(row.seq, row.payload) for row in connection.execute(query)]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise SpoolError(
+                f"spool {self._engine.url.render_as_string()}: {cause}; "
+                "check that its directory is writable and no other program holds it"
+            ) from error
+
+
+def to_payload(rows: pl.DataFrame) -> bytes:
+    """Return ``rows`` as Arrow IPC bytes."""
+    buffer = BytesIO()
+    rows.write_ipc(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def from_payload(payload: bytes) -> pl.DataFrame:
+    """Return the rows of :func:`to_payload`.
+
+    Raises:
+        SpoolError: the bytes are not Arrow IPC.
+    """
+    try:
+        return pl.read_ipc(BytesIO(payload))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise SpoolError(f"spool batch: payload is not Arrow IPC ({error})") from error
+
+
+def _insert(connection: sa.Connection, batches: Iterable[NewBatch], now: datetime) -> None:
+    rows = [
+        {
+            "table_name": batch.table,
+            "session_date": batch.session_date,
+            "row_count": batch.rows.height,
+            "observed_from": batch.observed_from,
+            "observed_to": batch.observed_to,
+            "payload": to_payload(batch.rows),
+            "created_at": now,
+        }
+        for batch in batches
+        if batch.rows.height
+    ]
+    if rows:
+        connection.execute(sa.insert(BATCHES), rows)
+
+
+def _durable(connection: Any, record: object) -> None:
+    del record
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
