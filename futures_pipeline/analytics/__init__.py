@@ -1,0 +1,1 @@
+"""Frames in, frames out: statistics without I/O or clock."""

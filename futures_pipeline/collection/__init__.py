@@ -1,0 +1,1 @@
+"""The collector: the only importer of ib_async."""

@@ -1,0 +1,1 @@
+"""The command line's commands: each reads its options, starts things, prints."""

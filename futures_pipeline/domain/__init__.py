@@ -1,0 +1,1 @@
+"""Standard library only, but for the exchange calendar: dates, contracts, clock, errors."""

@@ -19,6 +19,7 @@ FIRST_DATE = date(2010, 1, 1)
 OVERRIDES = Path(__file__).with_name("calendar_overrides.toml")
 # The library follows the exchange's Good Fridays up to this year (checked for 2010-2023).
 LAST_LIBRARY_GOOD_FRIDAY = 2023
+DAYS_IN_A_WEEK = 7
 
 log = logging.getLogger(__name__)
 
@@ -32,22 +33,25 @@ def calendar_for(now: datetime) -> TradingCalendar:
 def load_calendar(first: date, last: date) -> TradingCalendar:
     """Return the timetables of the sessions dated ``first`` to ``last``.
 
-    Logs a warning for each Good Friday in the span that nobody has reviewed yet.
+    A Good Friday that nobody has reviewed yet follows the rule of the override table, with
+    the payroll release taken to be on a month's first Friday, and is warned of.
     """
-    overrides = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))
-    for day in unreviewed_good_fridays(first, last, overrides["reviewed_good_fridays"]):
+    document = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))
+    overrides: dict[str, str] = dict(document["globex"])
+    for day in unreviewed_good_fridays(first, last, document["reviewed_good_fridays"]):
+        overrides[str(day)] = "09:15" if day.day <= DAYS_IN_A_WEEK else "closed"
         log.warning("good_friday_not_reviewed date=%s file=%s", day, OVERRIDES.name)
     regular = _library_sessions("NYSE", first, last)
     globex = _library_sessions("CME Globex Equity", first, last)
     return TradingCalendar(
-        globex=Timetable("Globex", _corrected(globex, overrides["globex"])),
+        globex=Timetable("Globex", _corrected(globex, overrides)),
         regular=Timetable("NYSE", regular),
         extended=Timetable("NYSE extended", [_extended(day) for day in regular]),
     )
 
 
 def unreviewed_good_fridays(first: date, last: date, reviewed: list[int]) -> list[date]:
-    """Return the Good Fridays of the span whose closing time is the library's guess."""
+    """Return the Good Fridays of the span that nobody has reviewed yet."""
     years = range(max(first.year, LAST_LIBRARY_GOOD_FRIDAY + 1), last.year + 1)
     fridays = (easter(year) - timedelta(days=2) for year in years if year not in reviewed)
     return [day for day in fridays if first <= day <= last]

@@ -56,7 +56,7 @@ class ReplayClock:
         return market_seconds / self.speed
 
     def __str__(self) -> str:
-        return f"{self.starts_at.isoformat()}@{self.anchor_seconds}*{self.speed:g}"
+        return f"{self.starts_at.isoformat()}@{self.anchor_seconds}*{self.speed:.17g}"
 
 
 def start_clock(starts_at: datetime | None, speed: float) -> Clock:
@@ -65,6 +65,8 @@ def start_clock(starts_at: datetime | None, speed: float) -> Clock:
         if speed != 1.0:
             raise ConfigurationError("--speed", speed, "1 unless --from is given as well")
         return SystemClock()
+    if starts_at.tzinfo is None:
+        raise ValueError(f"a clock needs an aware start, got {starts_at!r}")
     return ReplayClock(starts_at.astimezone(UTC), time.time(), checked_speed(speed))
 
 
@@ -75,7 +77,7 @@ def parse_clock(text: str) -> Clock:
     start, at, rest = text.partition("@")
     anchor, star, speed = rest.partition("*")
     try:
-        if not (at and star):
+        if not (at and star and math.isfinite(float(anchor))):
             raise ValueError(text)
         return ReplayClock(parse_time(start), float(anchor), checked_speed(float(speed)))
     except ValueError as error:
@@ -92,13 +94,15 @@ def parse_time(text: str) -> datetime:
     """
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+        # ``astimezone`` overflows within a day of the years 1 and 9999.
+        utc = at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        utc = None
+    if utc is None:
         raise ConfigurationError(
             "time", text, "an ISO 8601 time with its UTC offset, like 2025-01-15T08:55-05:00"
         )
-    return at.astimezone(UTC)
+    return utc
 
 
 def checked_speed(speed: float) -> float:

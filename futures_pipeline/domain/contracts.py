@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.domain.errors import CalendarError, PipelineError
 from futures_pipeline.domain.sessions import Timetable, TradingCalendar
 
 MONTH_CODES = "FGHJKMNQUVXZ"
@@ -71,14 +71,15 @@ def local_symbol(symbol: str, expiry: date) -> str:
 def parse_local_symbol(text: str, near: date) -> tuple[str, int, int] | None:
     """Return (symbol, year, month) of ``ESH6``; None for anything else, spreads included.
 
-    The one-digit year is read as the year nearest to ``near``.
+    The one-digit year is read as the year nearest to ``near``, the later one of two: contracts
+    are listed years ahead and not kept years after.
     """
     match = LOCAL_SYMBOL.fullmatch(text)
     if match is None:
         return None
     symbol, code, digit = match.groups()
     year = near.year - near.year % 10 + int(digit)
-    year += 10 * round((near.year - year) / 10)
+    year += 10 * ((near.year - year + 5) // 10)
     return symbol, year, MONTH_CODES.index(code) + 1
 
 
@@ -89,7 +90,10 @@ def roll_session(expiry: date, globex: Timetable) -> date:
     Source: CME fair-value FAQ, lead month "until the Monday prior to expiration".
     """
     monday = expiry - timedelta(days=expiry.weekday())
-    return globex.between(monday, expiry)[0].session_date
+    week = globex.between(monday, expiry)
+    if not week:
+        raise CalendarError(f"expiry {expiry}: no session of its week is in the loaded calendar")
+    return week[0].session_date
 
 
 def front_month(
@@ -168,9 +172,9 @@ def roll_adjustment(old_settlement: float, new_settlement: float) -> RollAdjustm
     )
 
 
-def rule_contracts(symbol: str, first: date, last: date, calendar: TradingCalendar) -> list[
-    tuple[str, date]
-]:
+def rule_contracts(
+    symbol: str, first: date, last: date, calendar: TradingCalendar
+) -> list[tuple[str, date]]:
     """Return (local symbol, expiry) of the quarterly contracts expiring in a span, by rule."""
     expiries = [
         quarterly_expiry(year, month, calendar.regular)

@@ -7,8 +7,10 @@ from enum import StrEnum
 
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
 
-# Symbols reach file paths, URLs and log lines, so only these are let in from outside.
-SYMBOL_PATTERN = re.compile(r"[A-Z0-9./=_-]{1,24}")
+# Symbols reach file paths, URLs and log lines, so only these are let in from outside: words
+# with single separators between them, which leaves no ``..``, ``/etc`` or ``-option``.
+SYMBOL_PATTERN = re.compile(r"[A-Z0-9]+(?:[./=_-][A-Z0-9]+)*")
+MAX_SYMBOL_LENGTH = 24
 
 
 class Kind(StrEnum):
@@ -62,9 +64,11 @@ UNIVERSE: Mapping[str, Instrument] = {
 
 def checked_symbol(symbol: str) -> str:
     """Return ``symbol`` if it is safe to use in paths, URLs and tables."""
-    if not SYMBOL_PATTERN.fullmatch(symbol):
+    if len(symbol) > MAX_SYMBOL_LENGTH or not SYMBOL_PATTERN.fullmatch(symbol):
         raise ConfigurationError(
-            "symbol", symbol, "1 to 24 characters of A-Z, 0-9 and . / = _ - (capital letters)"
+            "symbol",
+            symbol,
+            f"1 to {MAX_SYMBOL_LENGTH} capital letters and digits, with single . / = _ - between",
         )
     return symbol
 

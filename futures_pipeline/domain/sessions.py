@@ -144,7 +144,7 @@ class TradingCalendar:
 
     def is_premarket(self, moment: datetime) -> bool:
         """Return whether ``moment`` lies in [04:00, 09:30) New York of an NYSE day."""
-        local = moment.astimezone(NEW_YORK)
+        local = _in_new_york(moment)
         day = self.regular.on(local.date())
         return day is not None and local.time() >= time(4) and moment < day.opens_at
 
@@ -155,7 +155,7 @@ def segment(moment: datetime) -> Segment | None:
     >>> segment(datetime(2025, 1, 15, 14, 30, tzinfo=UTC))
     <Segment.US: 'us'>
     """
-    minute = moment.astimezone(NEW_YORK).time()
+    minute = _in_new_york(moment).time()
     if minute >= time(18) or minute < time(3):
         return Segment.ASIA
     if minute < time(9, 30):
@@ -163,6 +163,13 @@ def segment(moment: datetime) -> Segment | None:
     if minute < time(16):
         return Segment.US
     return Segment.LATE if minute < time(17) else None
+
+
+def _in_new_york(moment: datetime) -> datetime:
+    # A naive time would be read in the machine's own zone, without a word.
+    if moment.tzinfo is None:
+        raise ValueError(f"New York time needs an aware datetime, got {moment!r}")
+    return moment.astimezone(NEW_YORK)
 
 
 def new_york(day: date, hour: int, minute: int = 0) -> datetime:

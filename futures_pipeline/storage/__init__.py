@@ -1,0 +1,1 @@
+"""Where rows are kept: table rules, the spool, the lake."""

@@ -55,6 +55,11 @@ class OpenTable:
         """Return the last ``seq`` committed for a source, 0 for none."""
         return self._handle.transaction_version(app_id) or 0
 
+    def session_dates(self) -> list[date]:
+        """Return the sessions that have rows in this version, ascending."""
+        held = {partition[PARTITION] for partition in self._handle.partitions()}
+        return sorted(date.fromisoformat(str(day)) for day in held)
+
     def scan(self) -> pl.LazyFrame:
         """Return the rows of this version."""
         return pl.scan_delta(self._handle).select(self.table.names)

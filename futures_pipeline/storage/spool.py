@@ -165,21 +165,45 @@ class Spool:
                 connection.execute(sa.insert(REQUESTS), rows)
             return len(rows)
 
-    def recover(self, now: datetime) -> int:
-        """Put back what a dead collector was working on; return how many requests."""
-        change = (
+    def recover(self, of_the_moment: Sequence[str], now: datetime) -> int:
+        """Put back what a dead collector was working on; return how many requests.
+
+        Kinds ``of_the_moment`` are failed instead: what they asked for has passed.
+        """
+        passed = REQUESTS.c.kind.in_(of_the_moment)
+        missed = (
+            sa.update(REQUESTS)
+            .where(passed, REQUESTS.c.status.in_(["running", "pending"]))
+            .values(status="failed", error_kind="collector_stopped", updated_at=now)
+        )
+        again = (
             sa.update(REQUESTS)
             .where(REQUESTS.c.status == "running")
             .values(status="pending", updated_at=now)
         )
         with self._transaction() as connection:
-            return int(connection.execute(change).rowcount)
+            connection.execute(missed)
+            return int(connection.execute(again).rowcount)
 
-    def claim(self, now: datetime, limit: int) -> list[Request]:
+    def forget(self, of_the_moment: Sequence[str], before: datetime) -> int:
+        """Delete ended requests of these kinds last touched before a time; return how many."""
+        old = sa.delete(REQUESTS).where(
+            REQUESTS.c.kind.in_(of_the_moment),
+            REQUESTS.c.status.in_(["done", "failed", "dead"]),
+            REQUESTS.c.updated_at < before,
+        )
+        with self._transaction() as connection:
+            return int(connection.execute(old).rowcount)
+
+    def claim(self, kinds: Sequence[str], limit: int, now: datetime) -> list[Request]:
         """Take up to ``limit`` due requests, by priority then age, and mark them running."""
         due = (
             sa.select(REQUESTS)
-            .where(REQUESTS.c.status == "pending", REQUESTS.c.not_before <= now)
+            .where(
+                REQUESTS.c.kind.in_(kinds),
+                REQUESTS.c.status == "pending",
+                REQUESTS.c.not_before <= now,
+            )
             .order_by(REQUESTS.c.priority, REQUESTS.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -1,0 +1,133 @@
+"""Market time for whole columns: open time as a number, and the session of each row.
+
+The column form of ``domain.sessions``, which stays the definition; tests compare the two.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from futures_pipeline.domain.errors import CalendarError
+from futures_pipeline.domain.instruments import Kind
+from futures_pipeline.domain.sessions import Timetable, TradingCalendar
+
+UTC_TIME = pl.Datetime("us", "UTC")
+
+SESSION_SCHEMA = {
+    "session_date": pl.Date(),
+    "belongs_from": UTC_TIME,
+    "belongs_until": UTC_TIME,
+    "anchor_at": UTC_TIME,
+    "regular_open": UTC_TIME,
+}
+
+
+def market_hours(kind: Kind, calendar: TradingCalendar) -> Timetable:
+    """Return the hours in which prices of a kind of instrument count as continuous.
+
+    Futures: Globex. ETFs: NYSE 04:00 to 20:00 New York. Indexes: NYSE 09:30 to 16:00.
+    """
+    hours = {
+        Kind.FUTURE: calendar.globex,
+        Kind.ETF: calendar.extended,
+        Kind.INDEX: calendar.regular,
+    }
+    return hours[kind]
+
+
+def utc_microseconds(column: str) -> pl.Expr:
+    """Return an aware time column, of any zone and precision, as UTC in microseconds."""
+    return pl.col(column).cast(UTC_TIME)
+
+
+def require_aware(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a frame whose time columns carry no time zone.
+
+    Raises:
+        ValueError: a column is no time, or is naive. A column of type Null passes.
+    """
+    for column in columns:
+        dtype = frame.schema[column]
+        aware = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+        if not (aware or dtype == pl.Null):
+            raise ValueError(f"column {column!r}: have {dtype}, need an aware Datetime (UTC)")
+
+
+class OpenTime:
+    """How long one market has been open, as a number that grows only while it is open."""
+
+    def __init__(self, market: Timetable) -> None:
+        self._opens = _microseconds([session.opens_at for session in market.sessions])
+        closes = _microseconds([session.closes_at for session in market.sessions])
+        self._lengths = closes - self._opens
+        self._before = np.cumsum(self._lengths) - self._lengths
+
+    def at(self, moments: pl.Series) -> pl.Series:
+        """Return the microseconds of open time from the first session to each moment.
+
+        The difference of two readings is the open time between them, as in
+        ``Timetable.open_seconds``. ``moments``: Datetime("us", "UTC"), in any order,
+        without nulls. Flat before the first and after the last loaded session.
+        """
+        at = moments.to_physical().to_numpy()
+        index = np.searchsorted(self._opens, at, side="right") - 1
+        inside = np.clip(at - self._opens[index], 0, self._lengths[index])
+        return pl.Series(np.where(index < 0, 0, self._before[index] + inside), dtype=pl.Int64)
+
+
+def session_table(calendar: TradingCalendar, session_dates: Sequence[date]) -> pl.DataFrame:
+    """Return the Globex sessions of some dates, ascending; dates without one are left out.
+
+    Columns (UTC): ``session_date``; ``belongs_from`` and ``belongs_until``, the half-open
+    span whose moments carry this date (the closure before a session is part of it);
+    ``anchor_at``, see ``TradingCalendar.anchor``; ``regular_open``, the NYSE open of the
+    date, null when NYSE stays shut.
+
+    Raises:
+        CalendarError: a date lies outside the calendar, or no NYSE session before it is
+            loaded.
+    """
+    rows = []
+    for day in sorted(set(session_dates)):
+        _require_loaded(day, calendar.globex)
+        session = calendar.globex.on(day)
+        if session is None:
+            continue
+        earlier = calendar.globex.before(day, 1)
+        regular = calendar.regular.on(day)
+        rows.append(
+            (
+                day,
+                earlier[-1].closes_at if earlier else session.opens_at,
+                session.closes_at,
+                calendar.anchor(session.opens_at),
+                regular.opens_at if regular else None,
+            )
+        )
+    return pl.DataFrame(rows, schema=SESSION_SCHEMA, orient="row")
+
+
+def with_session(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose ``timestamp`` belongs to one of ``sessions``, with its columns.
+
+    ``sessions`` is a ``session_table``. The result is ascending by ``timestamp``.
+    """
+    labelled = rows.sort("timestamp").join_asof(
+        sessions, left_on="timestamp", right_on="belongs_from", strategy="backward"
+    )
+    return labelled.filter(pl.col("timestamp") < pl.col("belongs_until"))
+
+
+def _require_loaded(day: date, globex: Timetable) -> None:
+    first, last = globex.sessions[0].session_date, globex.sessions[-1].session_date
+    if not first <= day <= last:
+        raise CalendarError(
+            f"session {day}: the loaded {globex.name} calendar has {first}..{last}; "
+            "load a wider calendar"
+        )
+
+
+def _microseconds(moments: Sequence[object]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return pl.Series(moments, dtype=UTC_TIME).to_physical().to_numpy().astype(np.int64)

@@ -1,0 +1,34 @@
+"""``futures-pipeline collect``: the collector alone, in the foreground."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from futures_pipeline.commands.options import start_logging, start_up, with_settings
+from futures_pipeline.config import Settings
+
+
+@click.command()
+@with_settings
+def collect(config: Path | None, data: Path | None) -> None:
+    """Collect from IB Gateway or TWS until Ctrl-C."""
+    settings = start_up(config, data)
+    start_logging()
+    asyncio.run(_collect(settings))
+
+
+async def _collect(settings: Settings) -> None:
+    from futures_pipeline.collection.collector import Collector
+    from futures_pipeline.storage.spool import Spool
+
+    spool = Spool(settings.spool_url)
+    collector = Collector(settings, spool)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, collector.stop)
+    try:
+        await collector.run()
+    finally:
+        spool.close()

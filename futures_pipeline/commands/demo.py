@@ -1,0 +1,194 @@
+"""``futures-pipeline demo``: simulator, collector and Dagster from one command."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from futures_pipeline.commands.market import (
+    SIMULATOR,
+    Recording,
+    chosen_sessions,
+    describe_recording,
+    generated_start,
+    recorded_start,
+    recorded_symbols,
+)
+from futures_pipeline.commands.options import with_settings
+from futures_pipeline.commands.pipeline import Pipeline
+from futures_pipeline.commands.processes import Interrupted, Processes, python_module
+from futures_pipeline.config import Settings, load_settings, writable_directory
+from futures_pipeline.domain.calendar import calendar_for
+from futures_pipeline.domain.clock import ReplayClock, SystemClock, parse_time, start_clock
+from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError
+from futures_pipeline.domain.sessions import NEW_YORK
+
+ONCE_SPEED, LIVE_SPEED = 60.0, 10.0
+DEMO_INGEST_SECONDS = 5
+MARKER = "demo.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a demo run shows."""
+
+    start: datetime
+    speed: float
+    complete_sessions: Sequence[date]
+    current_session: date
+    symbols: Sequence[str]
+    market: str
+    simulator_options: Sequence[str]
+    skipped: Sequence[tuple[str, str]]
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Collect, ingest, check, print a summary and exit.")
+@click.option(
+    "--recorded",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Replay Parquet files (a folder or single files) instead of the generated market.",
+)
+@click.option("--from", "start", help="Market time to start at, like 2025-01-15T08:55-05:00.")
+@click.option("--speed", type=float, help="Market seconds a second (default 10, with --once 60).")
+@click.option("--sessions", type=int, default=25, help="Complete sessions of history (25).")
+@click.option("--seed", type=int, default=7, help="Seed of the generated market (7).")
+@with_settings
+def demo(  # noqa: PLR0913 - one argument for each option of the command line
+    once: bool,
+    recorded: tuple[Path, ...],
+    start: str | None,
+    speed: float | None,
+    sessions: int,
+    seed: int,
+    config: Path | None,
+    data: Path | None,
+) -> None:
+    """Show the whole pipeline on a simulated market; no account is needed."""
+    settings = load_settings(config=config, data=data)
+    if data is None and settings.data.name == "data":
+        settings = settings.model_copy(update={"data": settings.data / "demo"})
+    writable_directory(settings.data)
+    if not 1 <= sessions <= 250:
+        raise ConfigurationError("--sessions", sessions, "a number from 1 to 250")
+    plan = make_plan(
+        settings,
+        describe_recording(recorded) if recorded else None,
+        [str(path.absolute()) for path in recorded],
+        (parse_time(start) if start else None, speed, once),
+        (sessions, seed),
+    )
+    claim_directory(settings.data, plan.market)
+    console = Console()
+    announce(console, plan, settings)
+    with Processes(settings.data / "logs") as processes:
+        try:
+            pipeline = start_all(processes, settings, plan, console)
+            if not once:
+                pipeline.watch()
+            elif not pipeline.once():
+                raise SystemExit(1)
+        except Interrupted:
+            console.print("Stopping.")
+
+
+def make_plan(
+    settings: Settings,
+    recording: Recording | None,
+    paths: Sequence[str],
+    when: tuple[datetime | None, float | None, bool],
+    market: tuple[int, int],
+) -> Plan:
+    """Return what to show.
+
+    Args:
+        settings: for the symbols of a generated market.
+        recording: what ``--recorded`` holds, None for a generated market.
+        paths: the recording's files and folders.
+        when: the start asked for, the speed asked for, and whether it is ``--once``.
+        market: sessions of history, and the seed of a generated market.
+    """
+    (asked, speed, once), (sessions, seed) = when, market
+    now = SystemClock().now()
+    calendar = calendar_for(now)
+    if asked is None:
+        generated = generated_start(now, calendar, once)
+        asked = generated if recording is None else recorded_start(recording, calendar)
+    complete, current = chosen_sessions(asked, sessions, calendar)
+    options = [option for path in paths for option in ("--recorded", path)]
+    symbols = settings.collection.symbols
+    if recording is not None:
+        symbols = tuple(recorded_symbols(recording, [*complete, current]))
+    return Plan(
+        start=asked,
+        speed=speed if speed is not None else ONCE_SPEED if once else LIVE_SPEED,
+        complete_sessions=complete,
+        current_session=current,
+        symbols=symbols,
+        market=f"recorded {', '.join(sorted(paths))}" if paths else f"generated, seed {seed}",
+        simulator_options=options or ["--seed", str(seed)],
+        skipped=recording.skipped if recording else (),
+    )
+
+
+def claim_directory(directory: Path, market: str) -> None:
+    """Make sure a directory never mixes two markets.
+
+    Raises:
+        DataDirectoryError: it holds rows of another market.
+    """
+    marker = directory / MARKER
+    held = json.loads(marker.read_text())["market"] if marker.exists() else None
+    if held is None and (directory / "collector.sqlite").exists():
+        held = "rows that no demo collected"
+    if held is not None and held != market:
+        raise DataDirectoryError(
+            f"data directory {directory}: it holds {held}, this demo is {market}; "
+            "choose another with --data, or delete it"
+        )
+    marker.write_text(json.dumps({"market": market}))
+
+
+def announce(console: Console, plan: Plan, settings: Settings) -> None:
+    """Say what will be shown before anything starts."""
+    local = plan.start.astimezone(NEW_YORK)
+    console.print(f"Market    {plan.market}: {', '.join(plan.symbols)}")
+    console.print(
+        f"Time      from {local:%a %Y-%m-%d %H:%M} New York ({plan.start:%H:%M} UTC), "
+        f"{plan.speed:g} market seconds a second"
+    )
+    console.print(
+        f"Sessions  {len(plan.complete_sessions)} complete, {plan.complete_sessions[0]} to "
+        f"{plan.complete_sessions[-1]}, and {plan.current_session} as far as the clock has come"
+    )
+    console.print(f"Data      {settings.data}")
+    for file, reason in plan.skipped:
+        console.print(f"Skipped   {file}: {reason}", style="yellow")
+
+
+def start_all(processes: Processes, settings: Settings, plan: Plan, console: Console) -> Pipeline:
+    """Start the simulator, then the pipeline against it."""
+    clock = start_clock(plan.start, plan.speed)
+    assert isinstance(clock, ReplayClock)
+    environment = {
+        "FUTURES_PIPELINE_DATA": str(settings.data),
+        "FUTURES_PIPELINE_CLOCK": str(clock),
+        "FUTURES_PIPELINE_GATEWAY_HOST": "127.0.0.1",
+        "FUTURES_PIPELINE_COLLECTION_SYMBOLS": ",".join(plan.symbols),
+        "FUTURES_PIPELINE_COLLECTION_HISTORY_SESSIONS": str(len(plan.complete_sessions)),
+        "FUTURES_PIPELINE_DAGSTER_FIRST_SESSION": str(plan.complete_sessions[0]),
+        "FUTURES_PIPELINE_DAGSTER_INGEST_INTERVAL_SECONDS": str(DEMO_INGEST_SECONDS),
+    }
+    simulator = python_module(SIMULATOR, "--port", "0", *plan.simulator_options)
+    ready = processes.start_until_ready("simulator", simulator, environment)
+    environment["FUTURES_PIPELINE_GATEWAY_PORT"] = str(ready["port"])
+    told = load_settings(data=settings.data, environment=environment)
+    told = told.model_copy(
+        update={"dagster": told.dagster.model_copy(update={"port": settings.dagster.port})}
+    )
+    return Pipeline(processes, told, environment, console)

@@ -1,0 +1,115 @@
+"""Which market a demo shows: when it starts, which sessions, which symbols. Mostly pure."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from futures_pipeline.commands.processes import python_module
+from futures_pipeline.domain.errors import PipelineError, RecordedDataError
+from futures_pipeline.domain.sessions import TradingCalendar, new_york
+
+SIMULATOR = "futures_pipeline.simulator"
+# Time left between the start of the replay and the end of the recording.
+RECORDED_MARGIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSymbol:
+    """What a recording holds of one symbol."""
+
+    session_dates: tuple[date, ...]
+    last_bars: Mapping[date, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What ``--recorded`` offers; ``skipped`` are files that could not be used, with reasons."""
+
+    symbols: Mapping[str, RecordedSymbol]
+    skipped: Sequence[tuple[str, str]]
+
+
+def describe_recording(paths: Sequence[Path]) -> Recording:
+    """Ask the simulator what it can replay from ``paths``.
+
+    Raises:
+        RecordedDataError: nothing, with the reasons.
+    """
+    options = [option for path in paths for option in ("--recorded", str(path))]
+    command = python_module(SIMULATOR, *options, "--describe")
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        reasons = answer.stderr.strip().splitlines()
+        raise RecordedDataError(reasons[-1] if reasons else "the recording cannot be read")
+    return parse_recording(json.loads(answer.stdout))
+
+
+def parse_recording(document: Mapping[str, Any]) -> Recording:
+    """Return the recording that the simulator's description tells of."""
+    symbols = {
+        symbol: RecordedSymbol(
+            session_dates=tuple(date.fromisoformat(day) for day in entry["session_dates"]),
+            last_bars={
+                date.fromisoformat(day): datetime.fromisoformat(at)
+                for day, at in entry["last_bar"].items()
+            },
+        )
+        for symbol, entry in document["symbols"].items()
+    }
+    return Recording(symbols, [(skip["file"], skip["reason"]) for skip in document["skipped"]])
+
+
+def recorded_start(recording: Recording, calendar: TradingCalendar) -> datetime:
+    """Return when to start: late in the last session that two symbols (or the only one) share.
+
+    Near the NYSE close, or shortly before the recording of that session ends.
+    """
+    need = min(2, len(recording.symbols))
+    dates = [day for entry in recording.symbols.values() for day in entry.session_dates]
+    day = max(day for day in set(dates) if dates.count(day) >= need)
+    ends = [entry.last_bars[day] for entry in recording.symbols.values() if day in entry.last_bars]
+    regular = calendar.regular.on(day)
+    latest = min(ends) if regular is None else min(*ends, regular.closes_at)
+    return latest - RECORDED_MARGIN
+
+
+def generated_start(now: datetime, calendar: TradingCalendar, once: bool) -> datetime:
+    """Return a start on the last complete NYSE day: before the open, or late in the day."""
+    days = [day for day in calendar.regular.before(now.date(), 5) if day.closes_at <= now]
+    if not days:
+        raise PipelineError(f"demo: no NYSE day before {now.isoformat()} is in the calendar")
+    day = days[-1]
+    late = day.closes_at - timedelta(minutes=30)
+    return late if once else new_york(day.session_date, 9, 20)
+
+
+def chosen_sessions(
+    start: datetime, count: int, calendar: TradingCalendar
+) -> tuple[Sequence[date], date]:
+    """Return the complete sessions to back-fill and the session under way at ``start``."""
+    current = calendar.globex.at(start).session_date
+    return [s.session_date for s in calendar.globex.before(current, count)], current
+
+
+def recorded_symbols(recording: Recording, sessions: Sequence[date]) -> list[str]:
+    """Return the symbols that the recording has in any of ``sessions``.
+
+    Raises:
+        RecordedDataError: none, with what the recording holds.
+    """
+    wanted = set(sessions)
+    symbols = [s for s, entry in recording.symbols.items() if wanted & set(entry.session_dates)]
+    if not symbols:
+        held = ", ".join(
+            f"{symbol} {min(entry.session_dates)}..{max(entry.session_dates)}"
+            for symbol, entry in recording.symbols.items()
+        )
+        raise RecordedDataError(
+            f"recording: it holds {held}, but the sessions asked for are "
+            f"{min(wanted)}..{max(wanted)}; choose another --from or --sessions"
+        )
+    return symbols

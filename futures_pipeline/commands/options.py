@@ -1,0 +1,41 @@
+"""Options and start-up steps that several commands share."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from futures_pipeline.config import Settings, load_settings, writable_directory
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--config`` and ``--data`` to a command."""
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Settings file; default futures_pipeline.toml in this directory, if there.",
+    )
+    data = click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        help="Data directory; default FUTURES_PIPELINE_DATA, or data/.",
+    )
+    return config(data(command))
+
+
+def start_up(config: Path | None, data: Path | None) -> Settings:
+    """Return checked settings with a data directory that can be written."""
+    settings = load_settings(config=config, data=data)
+    writable_directory(settings.data)
+    return settings
+
+
+def start_logging() -> None:
+    """Log to standard error; the broker library speaks only of its own failures."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    logging.getLogger("ib_async.decoder").setLevel(logging.ERROR)

@@ -1,0 +1,163 @@
+"""Collector and Dagster as child processes: started, watched, brought to an end."""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from futures_pipeline.commands.processes import Processes, python_module
+from futures_pipeline.commands.summary import print_summary
+from futures_pipeline.config import Settings
+from futures_pipeline.domain.clock import Clock
+from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.domain.sessions import NEW_YORK
+from futures_pipeline.storage.spool import Spool
+
+LOOK_EVERY_SECONDS = 0.5
+STATUS_EVERY_SECONDS = 10.0
+LIVE_TIME = timedelta(minutes=5)
+# How long the lake may stand still while the spool is ahead of it.
+STUCK_SECONDS = 180.0
+
+
+class Pipeline:
+    """The running pipeline of one data directory; starts the collector at once."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        settings: Settings,
+        environment: Mapping[str, str],
+        console: Console,
+    ) -> None:
+        from futures_pipeline.orchestration.home import prepare_home
+
+        self._processes = processes
+        self._settings = settings
+        self._console = console
+        self._clock: Clock = settings.clock
+        self._home = settings.data / "dagster_home"
+        self._environment = {**environment, "DAGSTER_HOME": str(self._home)}
+        prepare_home(self._home, settings)
+        os.environ.update(self._environment)  # Dagster's instance below is this process's too
+        self._spool = Spool(settings.spool_url)
+        self._processes.start("collector", self._command("collect"), self._environment)
+
+    def watch(self) -> None:
+        """Run with the Dagster UI until interrupted."""
+        from futures_pipeline.orchestration.home import daemon_command, webserver_command
+
+        port = self._settings.dagster.port
+        start = self._processes.start
+        start("dagster-daemon", daemon_command(self._home), self._environment)
+        start("dagster-webserver", webserver_command(self._home, port), self._environment)
+        self._console.print(f"Dagster   http://127.0.0.1:{port} (ready in about ten seconds)")
+        self._console.print(f"Logs      {self._settings.data / 'logs'}")
+        self._console.print("Ctrl-C stops everything.")
+        with self._progress() as progress:
+            self._until_history(progress)
+            self._until_ingested(progress)
+        while True:
+            self._console.print(self._status())
+            self._sleep_checking(STATUS_EVERY_SECONDS)
+
+    def once(self) -> bool:
+        """Collect, ingest through the real sensor, check everything; return whether all is well."""
+        from futures_pipeline.orchestration.home import daemon_command
+        from futures_pipeline.orchestration.once import materialize_all
+
+        daemon = daemon_command(self._home)
+        self._processes.start("dagster-daemon", daemon, self._environment)
+        with self._progress() as progress:
+            self._until_history(progress)
+            self._until_live(progress)
+            collector = self._processes.stop("collector")
+            self._until_ingested(progress)
+            task = progress.add_task("Assets and checks", total=1)
+            self._processes.stop("dagster-daemon")
+            sessions = sorted({part.session_date for part in self._spool.partitions()})
+            checks = materialize_all(self._settings, sessions)
+            progress.update(task, completed=1)
+        refused = self._spool.refused_requests()
+        return print_summary(self._console, self._settings, checks, refused) and collector == 0
+
+    def _until_history(self, progress: Progress) -> None:
+        """Wait until every historical request has ended."""
+        task = progress.add_task("History requests", total=None)
+        while True:
+            counts = self._spool.request_counts()
+            asked = {status: n for (kind, status), n in counts.items() if kind == "backfill"}
+            total = sum(asked.values())
+            open_requests = asked.get("pending", 0) + asked.get("running", 0)
+            if total:
+                progress.update(task, total=total, completed=total - open_requests)
+                if not open_requests:
+                    return
+            self._sleep_checking(LOOK_EVERY_SECONDS)
+
+    def _until_live(self, progress: Progress) -> None:
+        """Wait until five market minutes have passed."""
+        total = LIVE_TIME.total_seconds()
+        task = progress.add_task("Live market seconds", total=int(total))
+        started = self._clock.now()
+        while (passed := (self._clock.now() - started).total_seconds()) < total:
+            progress.update(task, completed=int(passed))
+            self._sleep_checking(LOOK_EVERY_SECONDS)
+        progress.update(task, completed=int(total))
+
+    def _until_ingested(self, progress: Progress) -> None:
+        """Wait until the lake holds what the spool held when this began."""
+        from futures_pipeline.orchestration.once import Progress as LakeProgress
+
+        lake = LakeProgress(self._settings)
+        wanted = self._spool.partitions()
+        task = progress.add_task("Sessions in the lake", total=None)
+        best, since = -1, time.monotonic()
+        while True:
+            done, total = lake.sessions_done(wanted)
+            progress.update(task, completed=done, total=total)
+            if done == total:
+                return
+            if done > best:
+                best, since = done, time.monotonic()
+            if time.monotonic() - since > STUCK_SECONDS:
+                raise PipelineError(
+                    f"ingestion: {done} of {total} sessions are in the lake and none was added "
+                    f"for {STUCK_SECONDS:g} s; see dagster-daemon.log in "
+                    f"{self._settings.data / 'logs'}"
+                )
+            self._sleep_checking(LOOK_EVERY_SECONDS)
+
+    def _status(self) -> str:
+        rows: dict[str, int] = {}
+        for part in self._spool.partitions():
+            rows[part.table] = rows.get(part.table, 0) + part.rows
+        counts = "  ".join(f"{table} {count:,}" for table, count in sorted(rows.items()))
+        return f"{stamp(self._clock.now())}  rows collected: {counts or 'none yet'}"
+
+    def _sleep_checking(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._processes.check()
+            time.sleep(min(LOOK_EVERY_SECONDS, seconds))
+
+    def _progress(self) -> Progress:
+        columns: list[Any] = [
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        ]
+        return Progress(*columns, console=self._console)
+
+    def _command(self, name: str) -> list[str]:
+        return python_module("futures_pipeline", name)
+
+
+def stamp(at: datetime) -> str:
+    """Return a time in UTC and New York, for people."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({at.astimezone(NEW_YORK):%H:%M} New York)"

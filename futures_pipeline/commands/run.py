@@ -1,0 +1,26 @@
+"""``futures-pipeline run``: the collector and Dagster against your own gateway."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from futures_pipeline.commands.options import start_up, with_settings
+from futures_pipeline.commands.pipeline import Pipeline
+from futures_pipeline.commands.processes import Interrupted, Processes
+
+
+@click.command()
+@with_settings
+def run(config: Path | None, data: Path | None) -> None:
+    """Collect from IB Gateway or TWS and run Dagster, until Ctrl-C."""
+    settings = start_up(config, data)
+    environment = {"FUTURES_PIPELINE_DATA": str(settings.data)}
+    if config is not None:
+        environment["FUTURES_PIPELINE_CONFIG"] = str(config.absolute())
+    console = Console()
+    with Processes(settings.data / "logs") as processes:
+        try:
+            Pipeline(processes, settings, environment, console).watch()
+        except Interrupted:
+            console.print("Stopping.")

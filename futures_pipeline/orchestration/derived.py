@@ -1,0 +1,106 @@
+"""The derived assets: computed from stored raw rows, replaced session by session."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from futures_pipeline.orchestration.checks import schema_result, schema_spec
+from futures_pipeline.orchestration.partitions import session_dates
+from futures_pipeline.orchestration.positions import input_positions, input_sessions
+from futures_pipeline.orchestration.raw import OWNERS
+from futures_pipeline.orchestration.reporting import (
+    change_metadata,
+    column_schema,
+    on_session,
+)
+from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.storage.ingestion import source_id
+from futures_pipeline.storage.lake import CommitConflict, Once
+from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, RAW_TABLES
+
+CONFLICT_RETRIES = 3
+
+
+def change_metrics_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that computes the changes of whole sessions."""
+
+    @dg.asset(
+        name=CHANGE_METRICS.name,
+        description=CHANGE_METRICS.description,
+        partitions_def=partitions,
+        deps=[table.name for table in RAW_TABLES],
+        check_specs=[schema_spec(CHANGE_METRICS)],
+        group_name="derived",
+        kinds={"deltalake", "polars"},
+        owners=OWNERS,
+        tags={"layer": "derived"},
+        metadata={"dagster/column_schema": column_schema(CHANGE_METRICS)},
+        pool=f"delta_{CHANGE_METRICS.name}",
+    )
+    def compute(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+        days = session_dates(context.partition_keys)
+        positions, changes = session_changes(pipeline, days)
+        try:
+            version = replace_sessions(pipeline, changes, positions, context.run_id)
+        except CommitConflict as conflict:
+            raise dg.RetryRequested(CONFLICT_RETRIES, seconds_to_wait=1) from conflict
+        total = pipeline.row_count(CHANGE_METRICS)
+        for day in days:
+            metadata = change_metadata(on_session(changes, day), total, version)
+            context.add_asset_metadata(metadata, partition_key=str(day))
+        return dg.MaterializeResult(check_results=[schema_result(CHANGE_METRICS, changes, days)])
+
+    return compute
+
+
+def session_changes(
+    pipeline: Pipeline, days: Sequence[date]
+) -> tuple[dict[date, int], pl.DataFrame]:
+    """Return the changes of some sessions, with the input position of each session.
+
+    Positions and rows of a table come from one version of it.
+    """
+    from futures_pipeline.analytics.changes import (
+        ChangeSettings,
+        change_metrics,
+        market_hours,
+        reference_prices,
+    )
+
+    calendar = pipeline.calendar
+    needed = sorted({day for asked in days for day in input_sessions(asked, calendar.globex)})
+    positions, rows = pipeline.raw_rows(needed)
+    bars = rows.pop(BARS_1M.name)
+    ticks = {instrument.symbol: instrument.tick_size for instrument in pipeline.instruments}
+    hours = {
+        instrument.symbol: market_hours(instrument.kind, calendar)
+        for instrument in pipeline.instruments
+    }
+    prices = reference_prices(pl.concat(rows.values()), bars, ticks)
+    interval = pipeline.settings.collection.snapshot_interval_seconds
+    settings = ChangeSettings(collection_interval_seconds=interval)
+    changes = change_metrics(prices, hours, calendar, days, settings)
+    inputs = {day: sum(input_positions(day, calendar.globex, positions)) for day in days}
+    return inputs, changes.select(CHANGE_METRICS.names).sort(CHANGE_METRICS.order)
+
+
+def replace_sessions(
+    pipeline: Pipeline, changes: pl.DataFrame, positions: dict[date, int], run_id: str
+) -> int:
+    """Store the changes of each session with its position; return the last table version.
+
+    A session without changes is emptied.
+
+    Raises:
+        CommitConflict: another writer was faster; compute again.
+    """
+    table = pipeline.lake.open_or_create(CHANGE_METRICS.name)
+    for day, position in positions.items():
+        rows = on_session(changes, day)
+        metadata = {"run_id": run_id, "settings": pipeline.settings.fingerprint()}
+        table.replace([day], rows, metadata, Once(source_id(CHANGE_METRICS.name, day), position))
+    return table.version

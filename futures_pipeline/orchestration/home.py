@@ -1,0 +1,115 @@
+"""Dagster's home directory: its configuration, and the commands that run it from there."""
+
+import json
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+import futures_pipeline
+from futures_pipeline.config import Settings, writable_directory
+
+DEFINITIONS = "futures_pipeline.definitions"
+LOCATION = "futures_pipeline"
+INSTANCE_FILE = "dagster.yaml"
+WORKSPACE_FILE = "workspace.yaml"
+# How long a queued run may wait to be noticed, unless the spool is looked at more often.
+DEQUEUE_SECONDS = 5
+
+INSTANCE = """\
+# Written by futures-pipeline; changes are overwritten when it starts.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+
+# One writer per Delta table. A second one would be refused and repeat its work, never lose rows.
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+  pools:
+    default_limit: 1
+    granularity: op
+run_queue:
+  dequeue_interval_seconds: {dequeue_seconds}
+
+# A run whose process died is failed, its pool slots are freed, and it is started once more.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  cancel_timeout_seconds: 60
+  max_runtime_seconds: 3600
+  poll_interval_seconds: 20
+  free_slots_after_run_end_seconds: 60
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
+
+# Days to keep what a sensor or schedule decided.
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 2
+      started: 14
+      success: 14
+      failure: 30
+  schedule:
+    purge_after_days:
+      skipped: 7
+      started: 30
+      success: 30
+      failure: 30
+"""
+
+WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: {module}
+      location_name: {location}
+      working_directory: {directory}
+"""
+
+
+def prepare_home(home: Path, settings: Settings) -> None:
+    """Write the instance and workspace files into ``home``, and create Dagster's databases.
+
+    To be called before webserver and daemon start: started at the same moment on an empty
+    home, they collide in creating the databases, and one of them fails.
+
+    Raises:
+        DataDirectoryError: ``home`` cannot be written.
+    """
+    writable_directory(home)
+    dequeue = min(DEQUEUE_SECONDS, settings.dagster.ingest_interval_seconds)
+    # The directory that holds the package, so that it need not be installed.
+    directory = Path(futures_pipeline.__file__).resolve().parents[1]
+    (home / INSTANCE_FILE).write_text(INSTANCE.format(dequeue_seconds=dequeue), encoding="utf-8")
+    (home / WORKSPACE_FILE).write_text(
+        WORKSPACE.format(
+            module=DEFINITIONS, location=LOCATION, directory=json.dumps(str(directory))
+        ),
+        encoding="utf-8",
+    )
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()
+
+
+def home_environment(home: Path) -> dict[str, str]:
+    """Return the variables that Dagster's processes need, besides ``FUTURES_PIPELINE_*``."""
+    return {"DAGSTER_HOME": str(home.absolute())}
+
+
+def webserver_command(home: Path, port: int) -> list[str]:
+    """Return the command of the UI on ``127.0.0.1:port``, valid in any directory."""
+    address = ["-h", "127.0.0.1", "-p", str(port)]
+    return [sys.executable, "-m", "dagster_webserver", *address, *_workspace(home)]
+
+
+def daemon_command(home: Path) -> list[str]:
+    """Return the command of the daemon: sensors, the run queue and run monitoring."""
+    return [sys.executable, "-m", "dagster._daemon", "run", *_workspace(home)]
+
+
+def _workspace(home: Path) -> list[str]:
+    return ["-w", str((home / WORKSPACE_FILE).absolute())]

@@ -1,0 +1,96 @@
+"""What every asset, check and sensor works with, built in one place from the settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+import polars as pl
+
+from futures_pipeline.config import Settings, writable_directory
+from futures_pipeline.domain.calendar import calendar_for
+from futures_pipeline.domain.clock import Clock
+from futures_pipeline.domain.instruments import Instrument
+from futures_pipeline.domain.sessions import TradingCalendar
+from futures_pipeline.orchestration.positions import CommittedPositions
+from futures_pipeline.storage.ingestion import (
+    Ingestion,
+    IngestReport,
+    ingest_partition,
+    source_id,
+)
+from futures_pipeline.storage.lake import Lake
+from futures_pipeline.storage.spool import Spool
+from futures_pipeline.storage.tables import QUARANTINE, RAW_TABLES, Table
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The lake, the spool, the clock and the calendar of one configuration.
+
+    Nothing is opened before it is used, so definitions load without a data directory.
+    """
+
+    settings: Settings
+
+    @cached_property
+    def clock(self) -> Clock:
+        return self.settings.clock
+
+    @property
+    def calendar(self) -> TradingCalendar:
+        """The exchange calendar up to a year after the later of market and machine time.
+
+        Dagster lists partitions by the machine's time, assets work by the market's.
+        """
+        return calendar_for(max(self.clock.now(), datetime.now(UTC)))
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self.settings.instruments
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.settings.lake_path)
+
+    @cached_property
+    def spool(self) -> Spool:
+        writable_directory(self.settings.data)
+        return Spool(self.settings.spool_url)
+
+    @cached_property
+    def committed(self) -> CommittedPositions:
+        return CommittedPositions(self.lake)
+
+    def ingest(
+        self, table: Table, session_dates: Sequence[date], run_id: str
+    ) -> dict[date, IngestReport]:
+        """Bring the spool's new batches of some sessions into the lake."""
+        ingestion = Ingestion(self.lake, self.spool, self.instruments, run_id)
+        return {
+            session_date: ingest_partition(ingestion, table, session_date, self.clock.now())
+            for session_date in session_dates
+        }
+
+    def row_count(self, table: Table) -> int:
+        """Return how many rows a table holds, over all sessions."""
+        opened = self.lake.open(table.name)
+        return 0 if opened is None else int(opened.scan().select(pl.len()).collect().item())
+
+    def refused(self, table: Table, session_dates: Sequence[date]) -> pl.DataFrame:
+        """Return the quarantine rows of some sessions that were meant for ``table``."""
+        rows = self.lake.read(QUARANTINE.name, session_dates)
+        return rows.filter(pl.col("source_table") == table.name)
+
+    def raw_rows(
+        self, session_dates: Sequence[date]
+    ) -> tuple[dict[tuple[str, date], int], dict[str, pl.DataFrame]]:
+        """Return the committed positions and the rows of every raw table, from one version."""
+        positions: dict[tuple[str, date], int] = {}
+        rows: dict[str, pl.DataFrame] = {}
+        for table in RAW_TABLES:
+            opened = self.lake.open_or_create(table.name)
+            rows[table.name] = opened.read(session_dates)
+            for day in session_dates:
+                positions[table.name, day] = opened.committed_seq(source_id(table.name, day))
+        return positions, rows

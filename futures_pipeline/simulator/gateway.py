@@ -1,0 +1,117 @@
+"""The listener: accepts clients on the loopback address and keeps one session for each."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from futures_pipeline.domain.errors import GatewayUnavailable
+from futures_pipeline.simulator.broker import Broker
+from futures_pipeline.simulator.requests import dispatch
+from futures_pipeline.simulator.session import ClientSession
+from futures_pipeline.simulator.wire import ProtocolError
+
+HOST = "127.0.0.1"
+CLIENT_ID_IN_USE = (
+    326,
+    "Unable to connect as the client id is already in use. Retry with a unique client id.",
+)
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """The API port of the simulated broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.port = 0
+        self.sessions: dict[int, ClientSession] = {}
+        self.stopped = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def listen(self, port: int) -> None:
+        """Accept connections on ``port``; 0 takes a free one."""
+        self._server = await listen(self._connected, port)
+        self.port = port_of(self._server)
+
+    def refuse(self) -> None:
+        """Accept no new connection; the operating system refuses them."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def accept(self) -> None:
+        """Accept connections again, on the same port."""
+        if self._server is None:
+            await self.listen(self.port)
+
+    def drop(self, reset: bool) -> int:
+        """Close every client's connection and return how many there were."""
+        sessions = list(self.sessions.values())
+        for session in sessions:
+            session.close(reset)
+        return len(sessions)
+
+    async def close(self) -> None:
+        """End all connections and stop listening."""
+        self.refuse()
+        self.drop(reset=False)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+        self.broker.statistics.connections += 1
+        session = ClientSession(self.broker, reader, writer)
+        try:
+            await self._serve(session)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            log.info("client_left client_id=%s", session.client_id)
+        except ProtocolError as error:
+            log.warning("client_dropped client_id=%s reason=%s", session.client_id, error)
+        finally:
+            session.close()
+
+    async def _serve(self, session: ClientSession) -> None:
+        if not await session.handshake() or session.client_id is None:
+            return
+        if session.client_id in self.sessions:
+            session.error(-1, *CLIENT_ID_IN_USE)
+            return
+        self.sessions[session.client_id] = session
+        log.info("client_joined client_id=%d version=%d", session.client_id, session.version)
+        pump = asyncio.get_running_loop().create_task(session.pump())
+        try:
+            session.start()
+            while True:
+                dispatch(session, await session.receive())
+        finally:
+            del self.sessions[session.client_id]
+            pump.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await pump
+
+
+async def listen(connected: object, port: int) -> asyncio.Server:
+    """Return a listener on the loopback address.
+
+    Raises:
+        GatewayUnavailable: the port is taken or not allowed.
+    """
+    try:
+        return await asyncio.start_server(connected, HOST, port)  # type: ignore[arg-type]
+    except OSError as error:
+        raise GatewayUnavailable(
+            f"port {port} of {HOST}: cannot listen ({error.strerror}); choose another or 0"
+        ) from error
+
+
+def port_of(server: asyncio.Server) -> int:
+    """Return the port that a listener got."""
+    port: int = server.sockets[0].getsockname()[1]
+    return port

@@ -1,0 +1,147 @@
+"""One client connection: handshake, start of the API, reading requests, sending streams."""
+
+import asyncio
+import logging
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from futures_pipeline.simulator import messages, wire
+from futures_pipeline.simulator.broker import Broker
+from futures_pipeline.simulator.messages import Fields
+from futures_pipeline.simulator.streams import BAR_SECONDS, Stream
+
+ACCOUNT = "DU1234567"
+FIRST_REQUEST_ID = 1
+START_API = "71"
+LONGEST_WAIT_SECONDS = 0.25
+SHORTEST_WAIT_SECONDS = 0.01
+NOTICES = (
+    (2104, "Market data farm connection is OK:usfarm"),
+    (2106, "HMDS data farm connection is OK:ushmds"),
+    (2158, "Sec-def data farm connection is OK:secdefil"),
+)
+
+log = logging.getLogger(__name__)
+
+
+class ClientSession:
+    """The connection of one API client."""
+
+    def __init__(
+        self, broker: Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.broker = broker
+        self.version = wire.NEWEST_VERSION
+        self.client_id: int | None = None
+        self.data_type = 1
+        self.streams: dict[int, Stream] = {}
+        self._reader = reader
+        self._writer = writer
+        self._recent: deque[float] = deque()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def handshake(self) -> bool:
+        """Agree on a version and read the client id; False when the client has to go."""
+        lowest, highest = await wire.read_handshake(self._reader)
+        version = wire.negotiate(lowest, highest)
+        if version is None:
+            log.warning("client_refused lowest=%d highest=%d", lowest, highest)
+            return False
+        self.version = version
+        self.send(messages.server_version(version, _greeting(self.broker.now())))
+        fields = await self.receive()
+        if fields[0] != START_API:
+            raise wire.ProtocolError(f"request {fields[0]} before the API was started")
+        self.client_id = wire.Cursor(fields[2:]).integer()
+        return True
+
+    def start(self) -> None:
+        """Send what the client waits for before it is ready: account, first id, notices."""
+        self.send(messages.managed_accounts(ACCOUNT))
+        self.send(messages.next_valid_id(FIRST_REQUEST_ID))
+        for code, text in NOTICES:
+            self.error(-1, code, text)
+
+    async def receive(self) -> list[str]:
+        """Return the fields of the next request and count it."""
+        fields = wire.split(await wire.read_payload(self._reader))
+        if not fields:
+            raise wire.ProtocolError("empty request")
+        arrived = time.monotonic()
+        self._recent.append(arrived)
+        while arrived - self._recent[0] > 1.0:
+            self._recent.popleft()
+        client_id = -1 if self.client_id is None else self.client_id
+        self.broker.statistics.count(client_id, fields, self._recent)
+        return fields
+
+    def send(self, fields: Sequence[str]) -> None:
+        """Queue one message; nothing happens on a connection that is closing."""
+        if not self._writer.is_closing():
+            self._writer.write(wire.frame(fields))
+
+    def error(self, request_id: int, code: int, text: str) -> None:
+        """Send an error or notice."""
+        self.send(messages.error(self.version, request_id, code, text))
+
+    def run_request(self, request_id: int, work: Coroutine[None, None, None]) -> None:
+        """Run a request that takes long beside the others."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[request_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(request_id, None))
+
+    def is_running(self, request_id: int) -> bool:
+        return request_id in self._tasks
+
+    def cancel_request(self, request_id: int) -> bool:
+        """Stop a running request; False when there is none of this id."""
+        task = self._tasks.pop(request_id, None)
+        if task is not None:
+            task.cancel()
+        return task is not None
+
+    async def pump(self) -> None:
+        """Send what the subscriptions have to say, until the connection closes."""
+        while not self._writer.is_closing():
+            now, system = self.broker.now(), time.monotonic()
+            for request_id, stream in list(self.streams.items()):
+                for message in self._due(stream, now, system):
+                    self.send(message)
+                if stream.finished:
+                    self.streams.pop(request_id, None)
+            await self._writer.drain()
+            await asyncio.sleep(self._wait_seconds(now))
+
+    def _due(self, stream: Stream, now: datetime, system: float) -> list[Fields]:
+        due = stream.due(now, system)
+        return [] if stream.listing.symbol in self.broker.faults.silenced else due
+
+    def _wait_seconds(self, now: datetime) -> float:
+        """Return the machine's seconds to the next five-second bar or the next tick."""
+        to_bar = BAR_SECONDS - now.timestamp() % BAR_SECONDS
+        wait = self.broker.clock.system_seconds(to_bar) + 0.001
+        return min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+
+    def close(self, reset: bool = False) -> None:
+        """End the connection: in order (FIN), or at once with a reset (RST)."""
+        for task in list(self._tasks.values()):
+            task.cancel()
+        self.streams.clear()
+        if reset:
+            with suppress(OSError):
+                linger = struct.pack("ii", 1, 0)
+                sock = self._writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._writer.transport.abort()
+        else:
+            self._writer.close()
+
+
+def _greeting(now: datetime) -> str:
+    return f"{now.astimezone(ZoneInfo('US/Eastern')):%Y%m%d %H:%M:%S} EST"

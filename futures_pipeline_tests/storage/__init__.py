@@ -1,0 +1,1 @@
+"""Tests of storage: the spool, the lake, the rules, exactly once."""
