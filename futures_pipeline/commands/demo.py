@@ -1,6 +1,7 @@
 """``futures-pipeline demo``: simulator, collector and Dagster from one command."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +16,7 @@ from futures_pipeline.commands.market import (
     chosen_sessions,
     describe_recording,
     generated_start,
+    recorded_span,
     recorded_start,
     recorded_symbols,
 )
@@ -40,6 +42,7 @@ class Plan:
     speed: float
     complete_sessions: Sequence[date]
     current_session: date
+    sessions_back: int
     symbols: Sequence[str]
     market: str
     simulator_options: Sequence[str]
@@ -70,6 +73,7 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
     data: Path | None,
 ) -> None:
     """Show the whole pipeline on a simulated market; no account is needed."""
+    logging.basicConfig(level=logging.ERROR)  # warnings are in the logs of the processes
     settings = load_settings(config=config, data=data)
     if data is None and settings.data.name == "data":
         settings = settings.model_copy(update={"data": settings.data / "demo"})
@@ -121,14 +125,16 @@ def make_plan(
         asked = generated if recording is None else recorded_start(recording, calendar)
     complete, current = chosen_sessions(asked, sessions, calendar)
     options = [option for path in paths for option in ("--recorded", path)]
-    symbols = settings.collection.symbols
+    symbols, before = settings.collection.symbols, len(complete)
     if recording is not None:
+        complete, before = recorded_span(recording, complete, current, calendar)
         symbols = tuple(recorded_symbols(recording, [*complete, current]))
     return Plan(
         start=asked,
         speed=speed if speed is not None else ONCE_SPEED if once else LIVE_SPEED,
         complete_sessions=complete,
         current_session=current,
+        sessions_back=before,
         symbols=symbols,
         market=f"recorded {', '.join(sorted(paths))}" if paths else f"generated, seed {seed}",
         simulator_options=options or ["--seed", str(seed)],
@@ -180,7 +186,7 @@ def start_all(processes: Processes, settings: Settings, plan: Plan, console: Con
         "FUTURES_PIPELINE_CLOCK": str(clock),
         "FUTURES_PIPELINE_GATEWAY_HOST": "127.0.0.1",
         "FUTURES_PIPELINE_COLLECTION_SYMBOLS": ",".join(plan.symbols),
-        "FUTURES_PIPELINE_COLLECTION_HISTORY_SESSIONS": str(len(plan.complete_sessions)),
+        "FUTURES_PIPELINE_COLLECTION_HISTORY_SESSIONS": str(plan.sessions_back),
         "FUTURES_PIPELINE_DAGSTER_FIRST_SESSION": str(plan.complete_sessions[0]),
         "FUTURES_PIPELINE_DAGSTER_INGEST_INTERVAL_SECONDS": str(DEMO_INGEST_SECONDS),
     }

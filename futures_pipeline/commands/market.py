@@ -10,6 +10,7 @@ from typing import Any
 
 from futures_pipeline.commands.processes import python_module
 from futures_pipeline.domain.errors import PipelineError, RecordedDataError
+from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.domain.sessions import TradingCalendar, new_york
 
 SIMULATOR = "futures_pipeline.simulator"
@@ -68,13 +69,18 @@ def recorded_start(recording: Recording, calendar: TradingCalendar) -> datetime:
 
     Near the NYSE close, or shortly before the recording of that session ends.
     """
-    need = min(2, len(recording.symbols))
-    dates = [day for entry in recording.symbols.values() for day in entry.session_dates]
-    day = max(day for day in set(dates) if dates.count(day) >= need)
+    day = shared_sessions(recording)[-1]
     ends = [entry.last_bars[day] for entry in recording.symbols.values() if day in entry.last_bars]
     regular = calendar.regular.on(day)
     latest = min(ends) if regular is None else min(*ends, regular.closes_at)
     return latest - RECORDED_MARGIN
+
+
+def shared_sessions(recording: Recording) -> list[date]:
+    """Return the sessions, ascending, that two symbols have, or the only symbol has."""
+    need = min(2, len(recording.symbols))
+    dates = [day for entry in recording.symbols.values() for day in entry.session_dates]
+    return sorted(day for day in set(dates) if dates.count(day) >= need)
 
 
 def generated_start(now: datetime, calendar: TradingCalendar, once: bool) -> datetime:
@@ -95,21 +101,30 @@ def chosen_sessions(
     return [s.session_date for s in calendar.globex.before(current, count)], current
 
 
-def recorded_symbols(recording: Recording, sessions: Sequence[date]) -> list[str]:
-    """Return the symbols that the recording has in any of ``sessions``.
+def recorded_span(
+    recording: Recording, complete: Sequence[date], current: date, calendar: TradingCalendar
+) -> tuple[Sequence[date], int]:
+    """Return as many recorded sessions as ``complete`` has, and how far back they reach.
+
+    A recording has holes, so its last 20 sessions may lie 30 sessions back; the second
+    value is that number of exchange sessions before ``current``.
 
     Raises:
-        RecordedDataError: none, with what the recording holds.
+        RecordedDataError: the recording has no session before ``current``.
     """
-    wanted = set(sessions)
-    symbols = [s for s, entry in recording.symbols.items() if wanted & set(entry.session_dates)]
-    if not symbols:
-        held = ", ".join(
-            f"{symbol} {min(entry.session_dates)}..{max(entry.session_dates)}"
-            for symbol, entry in recording.symbols.items()
-        )
+    held = [day for day in shared_sessions(recording) if day < current][-len(complete) :]
+    if not held:
+        first, last = shared_sessions(recording)[0], shared_sessions(recording)[-1]
         raise RecordedDataError(
-            f"recording: it holds {held}, but the sessions asked for are "
-            f"{min(wanted)}..{max(wanted)}; choose another --from or --sessions"
+            f"recording: it holds sessions {first} to {last}, none is before {current}; "
+            f"choose a --from after the session of {first}"
         )
-    return symbols
+    before = calendar.globex.sessions_apart(held[0], current)
+    return held, before
+
+
+def recorded_symbols(recording: Recording, sessions: Sequence[date]) -> list[str]:
+    """Return the symbols that the recording has in any of ``sessions``."""
+    wanted = set(sessions)
+    held = {s for s, entry in recording.symbols.items() if wanted & set(entry.session_dates)}
+    return [symbol for symbol in UNIVERSE if symbol in held]

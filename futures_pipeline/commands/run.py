@@ -1,5 +1,6 @@
 """``futures-pipeline run``: the collector and Dagster against your own gateway."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from futures_pipeline.commands.processes import Interrupted, Processes
 @with_settings
 def run(config: Path | None, data: Path | None) -> None:
     """Collect from IB Gateway or TWS and run Dagster, until Ctrl-C."""
+    logging.basicConfig(level=logging.ERROR)  # warnings are in the logs of the processes
     settings = start_up(config, data)
     environment = {"FUTURES_PIPELINE_DATA": str(settings.data)}
     if config is not None:

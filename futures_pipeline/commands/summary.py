@@ -58,5 +58,6 @@ def checks_table(checks: Sequence[CheckOutcome]) -> ScreenTable:
     for outcome in sorted(checks, key=lambda outcome: (outcome.asset, outcome.check)):
         colour = {"ERROR": "red", "WARN": "yellow"}[outcome.severity]
         result = "[green]passed[/]" if outcome.passed else f"[{colour}]{outcome.severity}[/]"
-        screen.add_row(outcome.asset, outcome.check, result, outcome.says)
+        check = outcome.check.removeprefix(f"{outcome.asset}_").replace("_", " ")
+        screen.add_row(outcome.asset, check, result, outcome.says)
     return screen

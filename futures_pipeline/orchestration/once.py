@@ -20,6 +20,9 @@ from futures_pipeline.orchestration.positions import spool_positions
 from futures_pipeline.storage.spool import Partition
 
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
 @dataclass(frozen=True, slots=True)
 class CheckOutcome:
     """A check's result; ``severity`` is WARN or ERROR and matters when it did not pass."""
@@ -61,6 +64,7 @@ def materialize_all(settings: Settings, session_dates: Sequence[date]) -> list[C
             result = job.execute_in_process(
                 instance=instance,
                 tags=request.tags,
+                run_config=QUIET,
                 partition_key=request.partition_key,
                 raise_on_error=False,
             )
@@ -75,7 +79,7 @@ def _outcome(found: dg.AssetCheckEvaluation) -> CheckOutcome:
         check=found.check_name,
         passed=found.passed,
         severity=found.severity.value,
-        says=found.description or "",
+        says=(found.description or "").partition(": ")[2],
     )
 
 

@@ -26,6 +26,7 @@ from futures_pipeline.orchestration.reporting import (
     ingest_metadata,
     on_session,
     row_counts,
+    summary,
     table_value,
 )
 from futures_pipeline.orchestration.resources import Pipeline
@@ -71,10 +72,10 @@ def raw_asset(table: Table, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
         rows = pipeline.lake.read(table.name, days)
         total = pipeline.row_count(table)
         for day, report in reports.items():
-            context.log.info("session_ingested table=%s %s", table.name, report)
+            context.log.info("session_ingested table=%s %s", table.name, summary(report))
             stored = on_session(rows, day)
-            metadata = ingest_metadata(report, stored, total)
-            metadata |= _bar_metadata(table, stored, day, until, pipeline)
+            metadata = _bar_metadata(table, stored, day, until, pipeline)
+            metadata |= ingest_metadata(report, stored, total)
             context.add_asset_metadata(metadata, partition_key=str(day))
         return dg.MaterializeResult(check_results=_results(table, rows, days, until, pipeline))
 
@@ -106,6 +107,7 @@ def quarantine_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefin
             by_rule = refused.group_by("source_table", "rule", "says").len("rows")
             metadata = row_counts(refused, total)
             metadata["by_rule"] = table_value(by_rule.sort("rows", descending=True))
+            metadata["refused"] = table_value(refused.drop("says", "row_index"))
             context.add_asset_metadata(metadata, partition_key=str(day))
 
     return report_refused

@@ -36,14 +36,14 @@ def column_schema(table: Table) -> dg.TableSchema:
             )
             for column in table.columns
         ],
-        constraints=dg.TableConstraints(other=[rule.says for rule in table.rules]),
+        constraints=dg.TableConstraints(other=[rule.name for rule in table.rules]),
     )
 
 
 def table_value(rows: pl.DataFrame, limit: int = HEAD_ROWS) -> dg.TableMetadataValue:
-    """Return the first ``limit`` rows as a table; times and dates become ISO 8601 text."""
+    """Return the first ``limit`` rows as a table; times become text, to the second."""
     shown = rows.head(limit).with_columns(
-        pl.col(pl.Date, pl.Datetime).dt.to_string("iso:strict"),
+        pl.col(pl.Date).dt.to_string("%F"), pl.col(pl.Datetime).dt.to_string("%F %T")
     )
     records = [dg.TableRecord(row) for row in shown.iter_rows(named=True)]
     columns = [
@@ -68,6 +68,7 @@ def ingest_metadata(
         "refused_rows": dg.MetadataValue.int(report.refused_rows),
         "delta_version": dg.MetadataValue.int(report.version),
         "spool_seq": dg.MetadataValue.int(report.last_seq),
+        "head": table_value(rows),
     }
 
 
@@ -82,15 +83,27 @@ def change_metadata(
         "change_1h_known_percent": dg.MetadataValue.float(100.0 * known),
         "delta_version": dg.MetadataValue.int(version),
         **({} if chart is None else {"chart": chart}),
+        "head": table_value(rows),
     }
 
 
+def summary(report: IngestReport) -> str:
+    """Return an ingestion in one line of a log.
+
+    >>> summary(IngestReport(date(2025, 1, 15), new=3, refused={"quote_not_crossed": 1}))
+    'session=2025-01-15 new=3 revised=0 unchanged=0 refused=1'
+    """
+    return (
+        f"session={report.session_date} new={report.new} revised={report.revised} "
+        f"unchanged={report.unchanged} refused={report.refused_rows}"
+    )
+
+
 def row_counts(rows: pl.DataFrame, total_rows: int) -> dict[str, dg.MetadataValue]:
-    """Return the row counts of the table and of one session, and the session's first rows."""
+    """Return the row counts of the table and of one session."""
     return {
         "dagster/row_count": dg.MetadataValue.int(total_rows),
         "dagster/partition_row_count": dg.MetadataValue.int(rows.height),
-        "head": table_value(rows),
     }
 
 

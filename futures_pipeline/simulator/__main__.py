@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
     help="START@SYSTEM_SECONDS*SPEED; empty is system time.",
 )
 @click.option("--describe", is_flag=True, help="Print what the recorded files hold, and exit.")
-def main(
+def main(  # noqa: PLR0913 - one parameter an option
     port: int,
     control_port: int,
     seed: int,

@@ -105,4 +105,5 @@ def _at_most(jumps: Integers) -> Floats:
     terms = [1.0]
     for number in jumps[1:].tolist():
         terms.append(terms[-1] * JUMPS_PER_SESSION / number)
-    return np.exp(-JUMPS_PER_SESSION) * np.cumsum(terms)
+    probability: Floats = np.exp(-JUMPS_PER_SESSION) * np.cumsum(terms)
+    return probability

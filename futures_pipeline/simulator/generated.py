@@ -4,6 +4,7 @@ QUANT_SPEC 9.1 on a one-second grid. Each session's total return comes from one 
 over the calendar, and its path is a bridge to that return; so a session costs only itself.
 """
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -44,19 +45,18 @@ class Model:
     divisor: float
     daily_volume: float
     quoted_size: float
-    number: int
     vol_ratio: float = 1.0
     open_interest: int = 0
 
 
 MODELS = {
-    "ES": Model(0, 1.0, 1.5e6, 25.0, 1, open_interest=2_100_000),
-    "NQ": Model(1, 1.0, 6.0e5, 4.0, 2, open_interest=270_000),
-    "RTY": Model(2, 1.0, 1.5e5, 6.0, 3, open_interest=450_000),
-    "SPY": Model(0, 10.0, 6.0e7, 900.0, 4),
-    "QQQ": Model(1, 41.0, 4.0e7, 700.0, 5, vol_ratio=1.25),
-    "IWM": Model(2, 10.0, 3.0e7, 800.0, 6, vol_ratio=1.3),
-    "VIX": Model(0, 1.0, 0.0, 0.0, 7),
+    "ES": Model(0, 1.0, 1.5e6, 25.0, open_interest=2_100_000),
+    "NQ": Model(1, 1.0, 6.0e5, 4.0, open_interest=270_000),
+    "RTY": Model(2, 1.0, 1.5e5, 6.0, open_interest=450_000),
+    "SPY": Model(0, 10.0, 6.0e7, 900.0),
+    "QQQ": Model(1, 41.0, 4.0e7, 700.0, vol_ratio=1.25),
+    "IWM": Model(2, 10.0, 3.0e7, 800.0, vol_ratio=1.3),
+    "VIX": Model(0, 1.0, 0.0, 0.0),
 }
 # Share of the front month's activity by how many contracts expire earlier.
 RANK_SHARES = (1.0, 0.03, 0.005, 0.002, 0.001)
@@ -125,10 +125,10 @@ class GeneratedMarket:
         noise = intraday.mean_reverting(rng, len(at), NOISE, HALF_LIFE_SECONDS)
         if listing.expiry is None:
             delayed = self._index_path(model.family, int(at[0]) - self._lead, len(at))
-            return delayed + noise - np.log(model.divisor)
-        expires = new_york(listing.expiry, 9, 30).timestamp()
-        carry = CARRY * (expires - at) / YEAR_SECONDS
-        return self._index_path(model.family, int(at[0]), len(at)) + noise + carry
+            return delayed + noise - math.log(model.divisor)
+        carry = CARRY * (new_york(listing.expiry, 9, 30).timestamp() - at) / YEAR_SECONDS
+        price: Floats = self._index_path(model.family, int(at[0]), len(at)) + noise + carry
+        return price
 
     def _index_tape(
         self, listing: Listing, session: Session, at: Integers, rng: np.random.Generator
@@ -183,10 +183,11 @@ class GeneratedMarket:
 
     def _index_path(self, family: int, start: int, seconds: int) -> Floats:
         """Return the log index after each second; it rests where Globex is closed."""
-        timetable = self._calendar_until(datetime.fromtimestamp(start, UTC)).globex
+        timetable = self._calendar_until(datetime.fromtimestamp(start + seconds, UTC)).globex
         out = np.empty(seconds)
         filled = 0
-        first = bisect_right(timetable.sessions, start, key=lambda s: s.closes_at.timestamp())
+        moment = datetime.fromtimestamp(start, UTC)
+        first = bisect_right(timetable.sessions, moment, key=lambda s: s.closes_at)
         for number in range(first, len(timetable.sessions)):
             opens = int(timetable.sessions[number].opens_at.timestamp())
             if opens >= start + seconds:
@@ -196,11 +197,9 @@ class GeneratedMarket:
             out[filled : a - start] = self._levels(timetable).opens[number, family]
             out[a - start : b - start] = path[a - opens : b - opens]
             filled = b - start
-        out[filled:] = out[filled - 1] if filled else self._level_before(timetable, first, family)
+        resting = self._levels(timetable).opens[first, family]
+        out[filled:] = out[filled - 1] if filled else resting
         return out
-
-    def _level_before(self, timetable: Timetable, number: int, family: int) -> float:
-        return float(self._levels(timetable).opens[number, family])
 
     def _drawn_levels(self, timetable: Timetable) -> daily.Levels:
         return daily.draw(self._seed, timetable)

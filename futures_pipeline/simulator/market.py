@@ -8,7 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from futures_pipeline.simulator.universe import Hours, Listing, hours_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Number = TypeVar("Number", bound=np.generic)
 UNAVAILABLE = -1
 SIDES = ("BID", "ASK", "MIDPOINT", "BID_ASK")
 
@@ -141,18 +142,12 @@ class Tape:
         rows = np.isfinite(self.price)
         price, volume = self.price[rows], self.volume[rows]
         starts, first, last = _groups(self.at[rows], seconds)
+        high, low = _reduce(np.maximum, price, first), _reduce(np.minimum, price, first)
         total = _reduce(np.add, volume, first)
         turnover = _reduce(np.add, price * volume, first)
-        return Bars(
-            starts,
-            price[first],
-            _reduce(np.maximum, price, first),
-            _reduce(np.minimum, price, first),
-            price[last],
-            total,
-            _mean_price(turnover, total, price[last]),
-            _reduce(np.add, self.count[rows], first),
-        )
+        wap = _mean_price(turnover, total, price[last], low, high)
+        count = _reduce(np.add, self.count[rows], first)
+        return Bars(starts, price[first], high, low, price[last], total, wap, count)
 
     @cached_property
     def _five_seconds(self) -> Bars:
@@ -252,20 +247,15 @@ def previous_close(
 def merge(bars: Bars, seconds: int, opens: int) -> Bars:
     """Return longer bars from shorter ones; a first partial bar starts at ``opens``."""
     starts, first, last = _groups(bars.start, seconds)
-    quotes = len(bars) > 0 and bars.count[0] == UNAVAILABLE
+    high, low = _reduce(np.maximum, bars.high, first), _reduce(np.minimum, bars.low, first)
+    close = bars.close[last]
     volume = _reduce(np.add, bars.volume, first)
-    turnover = _reduce(np.add, bars.volume * bars.wap, first)
-    nothing = np.full(len(starts), float(UNAVAILABLE))
-    return Bars(
-        np.maximum(starts, opens),
-        bars.open[first],
-        _reduce(np.maximum, bars.high, first),
-        _reduce(np.minimum, bars.low, first),
-        bars.close[last],
-        nothing if quotes else volume,
-        nothing if quotes else _mean_price(turnover, volume, bars.close[last]),
-        nothing.astype(np.int64) if quotes else _reduce(np.add, bars.count, first),
-    )
+    wap = _mean_price(_reduce(np.add, bars.volume * bars.wap, first), volume, close, low, high)
+    count = _reduce(np.add, bars.count, first)
+    if len(bars) and bars.count[0] == UNAVAILABLE:
+        volume, wap = np.full((2, len(starts)), float(UNAVAILABLE))
+        count = np.full(len(starts), UNAVAILABLE, dtype=np.int64)
+    return Bars(np.maximum(starts, opens), bars.open[first], high, low, close, volume, wap, count)
 
 
 def trades_volume(listing: Listing) -> bool:
@@ -284,13 +274,18 @@ def _groups(at: Integers, seconds: int) -> tuple[Integers, Integers, Integers]:
     return interval[first] * seconds, first, last
 
 
-def _reduce(
-    operation: np.ufunc, values: NDArray[np.generic], first: Integers
-) -> NDArray[np.generic]:
+def _reduce(operation: np.ufunc, values: NDArray[Number], first: Integers) -> NDArray[Number]:
+    """Return the operation over each group of rows; ``first`` are the groups' first rows."""
     return operation.reduceat(values, first) if len(first) else values[:0]
 
 
-def _mean_price(turnover: Floats, volume: Floats, close: Floats) -> Floats:
-    """Return turnover over volume, and the close where nothing traded."""
+def _mean_price(
+    turnover: Floats, volume: Floats, close: Floats, low: Floats, high: Floats
+) -> Floats:
+    """Return turnover over volume, and the close where nothing traded.
+
+    Held between low and high, which rounding could leave by the last digit.
+    """
     traded = volume > 0
-    return np.where(traded, turnover / np.where(traded, volume, 1.0), close)
+    mean: Floats = np.where(traded, turnover / np.where(traded, volume, 1.0), close)
+    return np.clip(mean, low, high)

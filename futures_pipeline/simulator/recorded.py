@@ -89,7 +89,7 @@ class RecordedMarket:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         frame, self.skipped = read_files(paths)
-        last: int = frame["at"].max()  # type: ignore[assignment] - never empty
+        last = int(frame["at"].to_numpy().max())
         calendar = calendar_at(datetime.fromtimestamp(last, UTC))
         self._rows: dict[int, Rows] = {}
         self._listings: dict[int, Listing] = {}
@@ -225,7 +225,7 @@ def tape_of(rows: Rows, tick_size: float) -> Tape:
 
 
 def _path(bars: Floats) -> Floats:
-    """Return prices (minute by second): a rising minute visits its low first, a falling its high."""
+    """Return prices, minute by second; a rising minute visits its low first, others their high."""
     opened, high, low, close = bars[:, 0], bars[:, 1], bars[:, 2], bars[:, 3]
     rising = close >= opened
     steps = np.stack([opened, np.where(rising, low, high), np.where(rising, high, low), close])

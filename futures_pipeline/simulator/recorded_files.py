@@ -175,7 +175,7 @@ def _with_front_months(rows: pl.DataFrame) -> pl.DataFrame:
     unnamed = rows.filter(pl.col("con_id") == FRONT_MONTH).select("symbol", "at")
     if unnamed.is_empty():
         return rows
-    last_at: int = rows["at"].max()  # type: ignore[assignment] - never empty here
+    last_at = int(rows["at"].to_numpy().max())
     calendar = calendar_at(datetime.fromtimestamp(last_at, UTC))
     hours = unnamed.select("symbol", (pl.col("at") // 3600).alias("hour")).unique()
     fronts = [_front(symbol, hour * 3600, calendar) for symbol, hour in hours.iter_rows()]

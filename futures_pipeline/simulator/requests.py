@@ -139,7 +139,8 @@ def _history(session: ClientSession, request_id: int, cursor: Cursor) -> None:
 async def _send_history(
     session: ClientSession, request_id: int, listing: Listing, request: history.HistoryRequest
 ) -> None:
-    broker, rows = session.broker, []
+    broker = session.broker
+    rows: list[messages.Fields] = []
     hours = broker.hours(listing)
     days = history.sessions_of(request, hours)
     for day in days:

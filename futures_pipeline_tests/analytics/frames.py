@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from futures_pipeline.analytics.changes import market_hours
+from futures_pipeline.analytics.changes import ChangeSettings, change_metrics, market_hours
 from futures_pipeline.analytics.market_time import UTC_TIME
 from futures_pipeline.analytics.reference_prices import PRICE_SCHEMA
 from futures_pipeline.domain.instruments import UNIVERSE
@@ -26,7 +26,10 @@ BAR_SCHEMA = {
     "ts_end": UTC_TIME,
     "close": pl.Float64(),
 }
-NOON = new_york(date(2025, 1, 15), 12)
+WEDNESDAY = date(2025, 1, 15)
+ANCHOR = new_york(date(2025, 1, 14), 16)  # Tuesday's settlement
+REGULAR_OPEN = new_york(WEDNESDAY, 9, 30)
+NOON = new_york(WEDNESDAY, 12)
 
 
 def snapshots(*rows: dict[str, object]) -> pl.DataFrame:
@@ -65,6 +68,16 @@ def each_minute(start: datetime, end: datetime, price: float) -> list[tuple[date
 def all_hours(calendar: TradingCalendar) -> dict[str, Timetable]:
     """The market hours of every collected symbol."""
     return {symbol: market_hours(known.kind, calendar) for symbol, known in UNIVERSE.items()}
+
+
+def changes_of(
+    frame: pl.DataFrame,
+    calendar: TradingCalendar,
+    *days: date,
+    settings: ChangeSettings = ChangeSettings(),  # noqa: B008 - frozen
+) -> pl.DataFrame:
+    """The change metrics of some sessions; of Wednesday when none is named."""
+    return change_metrics(frame, all_hours(calendar), calendar, days or (WEDNESDAY,), settings)
 
 
 def row_at(changes: pl.DataFrame, at: datetime, contract: str = "ESH5") -> dict[str, object]:

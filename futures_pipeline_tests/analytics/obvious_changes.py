@@ -3,6 +3,7 @@
 Written from QUANT_SPEC 1.4 alone, to have something to compare the frames with.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,7 +13,6 @@ import polars as pl
 from futures_pipeline.analytics.changes import ChangeSettings
 from futures_pipeline.domain.sessions import Timetable, TradingCalendar
 
-Observation = tuple[datetime, float | None]
 Leg = tuple[float | None, str | None, datetime | None]
 
 
@@ -29,28 +29,29 @@ def obvious_changes(
     )
     for group in groups:
         symbol, contract = group["symbol"][0], group["contract"][0]
-        seen: list[Observation] = list(group.select("timestamp", "price").iter_rows())
+        seen = list(group.select("timestamp", "price").iter_rows())
+        priced = [(at, price) for at, price in seen if price is not None]
         for at, price in seen:
             day = calendar.session_date(at)
             if day in session_dates:
-                row = _row(at, price, day, seen, hours[symbol], calendar, settings)
+                row = _row(at, price, day, priced, hours[symbol], calendar, settings)
                 yield {"symbol": symbol, "contract": contract, "session_date": day} | row
 
 
-def _row(  # noqa: PLR0913 - a plain transcription of the formula
+def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
     at: datetime,
     price: float | None,
     day: date,
-    seen: list[Observation],
+    priced: list[tuple[datetime, float]],
     market: Timetable,
     calendar: TradingCalendar,
     settings: ChangeSettings,
 ) -> dict[str, Any]:
     def asof(target: datetime, tolerance: float) -> Leg:
-        before = [(t, p) for t, p in seen if t <= target and p is not None]
-        if not before:
+        count = bisect_right(priced, target, key=lambda observation: observation[0])
+        if count == 0:
             return None, "no_observation_before", None
-        t, p = max(before)
+        t, p = priced[count - 1]
         limit = max(tolerance, 2 * settings.collection_interval_seconds)
         if market.open_seconds(t, target) > limit:
             return None, "stale_observation", t

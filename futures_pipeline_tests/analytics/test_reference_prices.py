@@ -129,5 +129,5 @@ def test_a_symbol_without_a_tick_size_is_refused() -> None:
 
 def test_naive_times_are_refused() -> None:
     naive = snapshots({}).with_columns(pl.col("timestamp").dt.replace_time_zone(None))
-    with pytest.raises(ValueError, match="'timestamp'.*need an aware"):
+    with pytest.raises(ValueError, match=r"'timestamp'.*need an aware"):
         reference_prices(naive, bars(), TICKS)

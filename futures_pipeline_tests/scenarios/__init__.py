@@ -1,0 +1,1 @@
+"""Real processes, started as a user starts them."""
