@@ -29,6 +29,7 @@ OF_THE_MOMENT = (DETAILS, SNAPSHOT, BARS)
 ALL_SYMBOLS = "*"
 HISTORY_AT_ONCE = 4
 IDLE_SECONDS = 0.5
+FIRST_QUOTES_SECONDS = 3.0
 REPAIR_EVERY = timedelta(minutes=5)
 # A minute's last five-second bar may come late; later than this it is missing.
 BAR_GRACE = timedelta(minutes=1)
@@ -139,6 +140,8 @@ class Collector:
     async def _work_rounds(self, desk: Desk, streams: Streams, universe: Universe) -> None:
         interval = timedelta(seconds=self._settings.collection.snapshot_interval_seconds)
         repaired_at = session_date = None
+        with suppress(TimeoutError):  # a first round before the first quotes would be empty
+            await asyncio.wait_for(streams.all_spoken.wait(), FIRST_QUOTES_SECONDS)
         while True:
             started = self._clock.now()
             if session_date != (today := self._calendar.session_date(started)):

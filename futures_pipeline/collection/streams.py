@@ -1,5 +1,6 @@
 """The live subscriptions of one session and what they last said."""
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -59,7 +60,10 @@ class Line:
 
 
 class Streams:
-    """The lines of a session, by contract id. Rows are taken, never pushed."""
+    """The lines of a session, by contract id. Rows are taken, never pushed.
+
+    ``all_spoken`` is set once every line of an open market has said something.
+    """
 
     def __init__(self, session: GatewaySession, calendar: TradingCalendar, clock: Clock) -> None:
         self._session = session
@@ -67,6 +71,7 @@ class Streams:
         self._clock = clock
         self._lines: dict[int, Line] = {}
         self._minutes: list[dict[str, Any]] = []
+        self.all_spoken = asyncio.Event()
         session.on_tickers = self._note_tickers
         session.on_bars = self._take_bars
 
@@ -128,6 +133,8 @@ class Streams:
             line = self._lines.get(ticker.contract.conId) if ticker.contract else None
             if line is not None:
                 line.last_datum_at = now
+        if all(line.last_datum_at or not line.hours.is_open(now) for line in self.all_lines):
+            self.all_spoken.set()
 
     def _take_bars(self, bars: ib_async.RealTimeBarList) -> None:
         """Move new five-second bars out of the library's list, which would grow for ever."""

@@ -30,7 +30,7 @@ from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryErro
 from futures_pipeline.domain.sessions import NEW_YORK
 
 ONCE_SPEED, LIVE_SPEED = 60.0, 10.0
-DEMO_INGEST_SECONDS = 5
+ONCE_INGEST_SECONDS, LIVE_INGEST_SECONDS = 5, 20
 MARKER = "demo.json"
 
 
@@ -43,6 +43,7 @@ class Plan:
     complete_sessions: Sequence[date]
     current_session: date
     sessions_back: int
+    ingest_seconds: int
     symbols: Sequence[str]
     market: str
     simulator_options: Sequence[str]
@@ -135,6 +136,7 @@ def make_plan(
         complete_sessions=complete,
         current_session=current,
         sessions_back=before,
+        ingest_seconds=ONCE_INGEST_SECONDS if once else LIVE_INGEST_SECONDS,
         symbols=symbols,
         market=f"recorded {', '.join(sorted(paths))}" if paths else f"generated, seed {seed}",
         simulator_options=options or ["--seed", str(seed)],
@@ -188,7 +190,7 @@ def start_all(processes: Processes, settings: Settings, plan: Plan, console: Con
         "FUTURES_PIPELINE_COLLECTION_SYMBOLS": ",".join(plan.symbols),
         "FUTURES_PIPELINE_COLLECTION_HISTORY_SESSIONS": str(plan.sessions_back),
         "FUTURES_PIPELINE_DAGSTER_FIRST_SESSION": str(plan.complete_sessions[0]),
-        "FUTURES_PIPELINE_DAGSTER_INGEST_INTERVAL_SECONDS": str(DEMO_INGEST_SECONDS),
+        "FUTURES_PIPELINE_DAGSTER_INGEST_INTERVAL_SECONDS": str(plan.ingest_seconds),
     }
     simulator = python_module(SIMULATOR, "--port", "0", *plan.simulator_options)
     ready = processes.start_until_ready("simulator", simulator, environment)

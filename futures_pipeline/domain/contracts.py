@@ -137,8 +137,11 @@ def front_month_by_volume(
     later = [contract for contract in sorted(contracts) if contract.expiry > front.expiry]
     if not later:
         return front
-    window = globex.between(_overlap_start(front.expiry, globex), session_date)
-    for session in window[:-1]:
+    start = _overlap_start(front.expiry, globex)
+    if session_date < start:
+        return front
+    window = (*globex.before(start, 1), *globex.between(start, session_date))
+    for session in (session for session in window if session.session_date < session_date):
         ours = session_volume.get((session.session_date, front.local_symbol))
         theirs = session_volume.get((session.session_date, later[0].local_symbol))
         if ours is not None and theirs is not None and theirs > ours:

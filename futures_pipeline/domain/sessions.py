@@ -47,8 +47,8 @@ class Timetable:
         self._opens = [session.opens_at for session in self.sessions]
         self._closes = [session.closes_at for session in self.sessions]
         self._dates = [session.session_date for session in self.sessions]
-        lengths = ((s.closes_at - s.opens_at).total_seconds() for s in self.sessions)
-        self._open_before = [0.0, *accumulate(lengths)]
+        lengths = (session.closes_at - session.opens_at for session in self.sessions)
+        self._open_before = list(accumulate(lengths, initial=timedelta()))
 
     def at(self, moment: datetime) -> Session:
         """Return the session that contains ``moment``; in a closure, the next one.
@@ -91,19 +91,19 @@ class Timetable:
 
     def open_seconds(self, start: datetime, end: datetime) -> float:
         """Return the seconds in ``[start, end)`` during which the market was open."""
-        return self._open_until(end) - self._open_until(start)
+        return (self._open_until(end) - self._open_until(start)) / timedelta(seconds=1)
 
     def _index(self, moment: datetime) -> int:
         if moment.tzinfo is None:
             raise ValueError(f"{self.name} calendar needs an aware datetime, got {moment!r}")
         return bisect_right(self._closes, moment)
 
-    def _open_until(self, moment: datetime) -> float:
+    def _open_until(self, moment: datetime) -> timedelta:
         index = self._index(moment)
         if index == len(self.sessions):
             return self._open_before[-1]
-        inside = (moment - self._opens[index]).total_seconds()
-        return self._open_before[index] + max(0.0, inside)
+        inside = moment - self._opens[index]
+        return self._open_before[index] + max(timedelta(), inside)
 
 
 @dataclass(frozen=True, slots=True)

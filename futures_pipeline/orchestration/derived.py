@@ -45,7 +45,7 @@ def change_metrics_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         days = session_dates(context.partition_keys)
         positions, changes = session_changes(pipeline, days)
         try:
-            version = replace_sessions(pipeline, changes, positions, context.run_id)
+            version = replace_sessions(pipeline, changes, positions, context.run.run_id)
         except CommitConflict as conflict:
             raise dg.RetryRequested(CONFLICT_RETRIES, seconds_to_wait=1) from conflict
         total = pipeline.row_count(CHANGE_METRICS)

@@ -9,6 +9,7 @@ import dagster as dg
 from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.partitions import contiguous, session_partitions
+from futures_pipeline.orchestration.positions import spool_positions
 from futures_pipeline.orchestration.resources import Pipeline
 from futures_pipeline.orchestration.sensors import (
     INGEST_JOB,
@@ -16,9 +17,7 @@ from futures_pipeline.orchestration.sensors import (
     run_request,
     sessions_behind,
 )
-from futures_pipeline.orchestration.positions import spool_positions
 from futures_pipeline.storage.spool import Partition
-
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 

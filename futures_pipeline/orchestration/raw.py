@@ -68,7 +68,7 @@ def raw_asset(table: Table, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
         days = session_dates(context.partition_keys)
         until = deliverable_until(pipeline.clock)
-        reports = pipeline.ingest(table, days, context.run_id)
+        reports = pipeline.ingest(table, days, context.run.run_id)
         rows = pipeline.lake.read(table.name, days)
         total = pipeline.row_count(table)
         for day, report in reports.items():

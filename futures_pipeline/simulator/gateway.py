@@ -11,6 +11,7 @@ from futures_pipeline.simulator.session import ClientSession
 from futures_pipeline.simulator.wire import ProtocolError
 
 HOST = "127.0.0.1"
+CLOSING_SECONDS = 1.0
 CLIENT_ID_IN_USE = (
     326,
     "Unable to connect as the client id is already in use. Retry with a unique client id.",
@@ -28,7 +29,8 @@ class Gateway:
         self.sessions: dict[int, ClientSession] = {}
         self.stopped = asyncio.Event()
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: set[ClientSession] = set()
+        self._all_gone = asyncio.Event()
 
     async def listen(self, port: int) -> None:
         """Accept connections on ``port``; 0 takes a free one."""
@@ -54,20 +56,21 @@ class Gateway:
         return len(sessions)
 
     async def close(self) -> None:
-        """End all connections and stop listening."""
+        """End all connections, at once where a client does not read, and stop listening."""
         self.refuse()
-        self.drop(reset=False)
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for reset in (False, True):
+            for session in list(self._connections):
+                session.close(reset)
+            if not self._connections:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), CLOSING_SECONDS)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
         self.broker.statistics.connections += 1
         session = ClientSession(self.broker, reader, writer)
+        self._connections.add(session)
+        self._all_gone.clear()
         try:
             await self._serve(session)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -76,6 +79,9 @@ class Gateway:
             log.warning("client_dropped client_id=%s reason=%s", session.client_id, error)
         finally:
             session.close()
+            self._connections.discard(session)
+            if not self._connections:
+                self._all_gone.set()
 
     async def _serve(self, session: ClientSession) -> None:
         if not await session.handshake() or session.client_id is None:

@@ -29,6 +29,7 @@ PRICES = ("open", "high", "low", "close")
 QUOTES = ("bid", "ask", "bid_size", "ask_size")
 NEEDED = ("ts_utc", "symbol", *PRICES, "volume")
 BAR_SECONDS = 60
+CLOSURE_SECONDS = 3600  # a longer gap between bars says nothing about their length
 FRONT_MONTH = -1  # stands for a future without contract until its session is known
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,7 @@ def _check_spacing(rows: pl.DataFrame) -> None:
         rows.unique(["con_id", "at"])
         .sort("con_id", "at")
         .with_columns(pl.col("at").diff().over("con_id").alias("seconds"))
+        .filter(pl.col("seconds") < CLOSURE_SECONDS)
         .group_by("con_id")
         .agg(pl.col("seconds").median())
     )

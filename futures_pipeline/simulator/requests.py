@@ -61,7 +61,8 @@ def _unsupported_id(fields: list[str]) -> int:
 
 def _unsupported(session: ClientSession, request_id: int, message_id: str) -> None:
     session.broker.statistics.unsupported[message_id] += 1
-    session.error(request_id, 321, f"Request {message_id} is not supported by this simulator")
+    # Not 321, which would be nearer: ib_async takes that for a warning and waits on.
+    session.error(request_id, 320, f"Request {message_id} is not supported by this simulator")
 
 
 def _contract_details(session: ClientSession, request_id: int, cursor: Cursor) -> None:

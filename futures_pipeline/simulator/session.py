@@ -94,7 +94,13 @@ class ClientSession:
         """Run a request that takes long beside the others."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[request_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(request_id, None))
+        task.add_done_callback(lambda ended: self._request_ended(request_id, ended))
+
+    def _request_ended(self, request_id: int, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(request_id) is task:
+            del self._tasks[request_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("request_failed request_id=%d", request_id, exc_info=error)
 
     def is_running(self, request_id: int) -> bool:
         return request_id in self._tasks

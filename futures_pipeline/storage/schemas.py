@@ -99,7 +99,7 @@ def _pandera_schema(table: Table) -> Any:
         return pa.Check(
             lambda data: data.lazyframe.select(rule.keeps.fill_null(True).alias(rule.name)),
             name=rule.name,
-            error=rule.says,
+            error=rule.name,
             n_failure_cases=MAX_FAILURE_CASES,
         )
 

@@ -158,8 +158,7 @@ class Spool:
                     "created_at": now,
                     "updated_at": now,
                 }
-                for request in requests
-                if request.identity is None or request.identity not in known
+                for request in _unknown(requests, known)
             ]
             if rows:
                 connection.execute(sa.insert(REQUESTS), rows)
@@ -334,6 +333,14 @@ def from_payload(payload: bytes) -> pl.DataFrame:
         return pl.read_ipc(BytesIO(payload))
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise SpoolError(f"spool batch: payload is not Arrow IPC ({error})") from error
+
+
+def _unknown(requests: Iterable[NewRequest], known: set[str | None]) -> Iterator[NewRequest]:
+    """Yield requests whose identity is not ``known``, which learns the ones yielded."""
+    for request in requests:
+        if request.identity is None or request.identity not in known:
+            known.add(request.identity)
+            yield request
 
 
 def _insert(connection: sa.Connection, batches: Iterable[NewBatch], now: datetime) -> None:

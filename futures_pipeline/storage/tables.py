@@ -204,7 +204,9 @@ BARS_1M = Table(
         _OWN_CONTRACT,
         _DATA_TYPE,
     ),
-    values=(*OHLC, "volume"),
+    # The source is a value: a bar that history has confirmed must be known as history's, or a
+    # later realtime bar of the minute would overrule it.
+    values=(*OHLC, "volume", "source"),
     precedence=(pl.col("source") == "history", pl.col("received_at")),
 )
 

@@ -143,8 +143,12 @@ def test_an_end_in_the_future_is_now() -> None:
 
 @pytest.mark.parametrize(
     ("duration", "bar", "what"),
-    [("1 Y", "1 min", "TRADES"), ("0 D", "1 min", "TRADES"), ("1 D", "2 min", "TRADES")]
-    + [("1 D", "1 min", "YIELD")],
+    [
+        ("1 Y", "1 min", "TRADES"),
+        ("0 D", "1 min", "TRADES"),
+        ("1 D", "2 min", "TRADES"),
+        ("1 D", "1 min", "YIELD"),
+    ],
 )
 def test_unknown_requests_are_refused(duration: str, bar: str, what: str) -> None:
     with pytest.raises(Refused) as refused:

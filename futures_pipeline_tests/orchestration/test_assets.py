@@ -1,0 +1,178 @@
+"""What runs leave behind: rows once, bad rows in quarantine, checks that name the rule."""
+
+from datetime import date
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.storage.lake import Once
+from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, RAW_TABLES, TABLES
+from futures_pipeline_tests.orchestration.conftest import (
+    FRIDAY,
+    TUESDAY,
+    WEDNESDAY,
+    Ingest,
+    plant_bars,
+    plant_quotes,
+)
+
+MONDAY = date(2025, 1, 13)
+VOLATILE = ["ingested_at"]
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {found.check_name: found for found in result.get_asset_check_evaluations()}
+
+
+def stored(pipeline: Pipeline) -> dict[str, pl.DataFrame]:
+    return {name: pipeline.lake.read(name).drop(VOLATILE, strict=False) for name in TABLES}
+
+
+def materialized(
+    result: dg.ExecuteInProcessResult,
+) -> dict[tuple[str, str], dg.AssetMaterialization]:
+    events = [event.materialization for event in result.get_asset_materialization_events()]
+    return {(event.asset_key.to_user_string(), event.partition or ""): event for event in events}
+
+
+def test_a_bad_row_goes_to_quarantine_and_the_check_names_its_rule(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    plant_quotes(pipeline, WEDNESDAY, good=3, crossed=1)
+
+    result = ingest(str(WEDNESDAY))
+
+    assert result.success
+    found = checks(result)["futures_snapshots_no_refused_rows"]
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.ERROR  # 1 of 4 rows is more than 1 %
+    assert found.description == "session 2025-01-15: 1 rows refused: quote_not_crossed (1)"
+    assert checks(result)["futures_snapshots_schema"].passed
+    assert pipeline.lake.read("futures_snapshots").height == 3
+    assert materialized(result)["quarantine", "2025-01-15"].metadata[
+        "dagster/partition_row_count"
+    ] == dg.MetadataValue.int(1)
+
+
+def test_few_bad_rows_are_a_warning_that_stays_while_they_are_stored(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    plant_quotes(pipeline, WEDNESDAY, good=150, crossed=1)
+    ingest(str(WEDNESDAY))
+
+    found = checks(ingest(str(WEDNESDAY)))["futures_snapshots_no_refused_rows"]
+
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.metadata["refused_rows"].value == 1
+
+
+def test_a_rerun_leaves_the_same_rows(pipeline: Pipeline, ingest: Ingest) -> None:
+    plant_bars(pipeline, [TUESDAY, WEDNESDAY])
+    plant_quotes(pipeline, WEDNESDAY, crossed=1)
+    assert ingest(str(TUESDAY), str(WEDNESDAY)).success
+    before = stored(pipeline)
+
+    for rerun in (ingest(str(WEDNESDAY)), ingest(str(TUESDAY), str(WEDNESDAY))):
+        assert rerun.success
+        assert materialized(rerun)["bars_1m", "2025-01-15"].metadata["new_rows"].value == 0
+
+    after = stored(pipeline)
+    assert all(after[name].equals(before[name]) for name in TABLES)
+    assert all(before[name].height for name in ("bars_1m", "quarantine", "change_metrics"))
+
+
+def test_one_run_over_a_range_equals_a_run_a_session(
+    pipeline: Pipeline, ingest: Ingest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    days = [FRIDAY, MONDAY, TUESDAY, WEDNESDAY]
+    other = Pipeline(
+        pipeline.settings.model_copy(update={"data": tmp_path_factory.mktemp("single")})
+    )
+    for each in (pipeline, other):
+        plant_bars(each, days, every=30)
+        plant_quotes(each, MONDAY, crossed=2)
+
+    whole = ingest(*map(str, days))
+    single = Ingest(other.settings, ingest.instance)
+    assert all(single(str(day)).success for day in days)
+
+    assert whole.success
+    together, apart = stored(pipeline), stored(other)
+    assert all(together[name].equals(apart[name]) for name in TABLES)
+    other.spool.close()
+
+
+def test_a_range_materializes_each_session_with_its_own_metadata(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    plant_bars(pipeline, [MONDAY])
+    plant_bars(pipeline, [WEDNESDAY], every=30)
+
+    events = materialized(ingest("2025-01-13", "2025-01-14", "2025-01-15"))
+
+    rows = {
+        day: events["bars_1m", day].metadata["dagster/partition_row_count"].value
+        for day in ("2025-01-13", "2025-01-14", "2025-01-15")
+    }
+    assert rows["2025-01-14"] == 0
+    assert rows["2025-01-13"] > rows["2025-01-15"] > 0
+    assert len(events) == 3 * (len(RAW_TABLES) + 2)
+
+
+def test_metadata_has_a_chart_and_a_table_small_enough_for_the_page(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    plant_bars(pipeline, [WEDNESDAY], every=1)
+
+    events = materialized(ingest(str(WEDNESDAY)))
+
+    for asset in ("bars_1m", "change_metrics"):
+        metadata = events[asset, "2025-01-15"].metadata
+        chart = str(metadata["chart"].value)
+        assert "data:image/png;base64," in chart
+        assert len(chart) < 50_000
+        head = metadata["head"]
+        assert isinstance(head, dg.TableMetadataValue)
+        assert len(head.records) == 10
+    assert events["bars_1m", "2025-01-15"].metadata["coverage_percent"].value == 100.0
+
+
+def test_stored_rows_that_break_the_schema_stop_what_depends_on_them(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    """Rows that came past the rules, by a bug or by hand, are found in the table itself."""
+    plant_bars(pipeline, [WEDNESDAY])
+    ingest(str(WEDNESDAY))
+    rows = pipeline.lake.read(BARS_1M.name, [WEDNESDAY]).head(1).with_columns(high=pl.lit(1.0))
+    table = pipeline.lake.open_or_create(BARS_1M.name)
+    table.append(rows.with_columns(spool_seq=pl.lit(99, pl.Int64)), Once("by hand", 1), {})
+
+    result = ingest(str(WEDNESDAY))
+
+    assert not result.success
+    found = checks(result)["bars_1m_schema"]
+    assert not found.passed
+    assert "high_and_low_bound_the_bar" in (found.description or "")
+    failures = found.metadata["failures"]
+    assert isinstance(failures, dg.TableMetadataValue)
+    assert 0 < len(failures.records) <= 25
+    assert ("change_metrics", "2025-01-15") not in materialized(result)
+
+
+def test_change_metrics_look_back_across_a_weekend(pipeline: Pipeline, ingest: Ingest) -> None:
+    plant_bars(pipeline, [FRIDAY, MONDAY], every=1)
+    assert ingest(str(FRIDAY), str(MONDAY)).success
+
+    changes = pipeline.lake.read(CHANGE_METRICS.name, [MONDAY]).filter(pl.col("symbol") == "ES")
+    assert changes["change_daily"].null_count() == 0
+    assert set(changes["anchor_at"].dt.date()) == {FRIDAY}
+
+
+def test_a_session_without_rows_is_replaced_by_nothing(pipeline: Pipeline, ingest: Ingest) -> None:
+    result = ingest(str(WEDNESDAY))
+
+    assert result.success
+    assert all(rows.is_empty() for rows in stored(pipeline).values())
+    assert not checks(result)["bars_1m_coverage"].passed

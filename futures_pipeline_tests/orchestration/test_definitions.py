@@ -1,0 +1,119 @@
+"""The definitions load quietly and quickly, and say what everything is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from futures_pipeline.config import Settings
+from futures_pipeline.orchestration.build import build_defs
+from futures_pipeline.orchestration.home import (
+    DEFINITIONS,
+    daemon_command,
+    home_environment,
+    prepare_home,
+    webserver_command,
+)
+from futures_pipeline.orchestration.sensors import INGEST_JOB
+from futures_pipeline.storage.tables import TABLES
+
+IMPORT = """
+import sys, warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", message="Series.dt.weekday is deprecated")
+import futures_pipeline.definitions as loaded
+loaded.defs.resolve_job_def("ingest")
+print([name for name in ("pandera", "matplotlib", "scipy") if name in sys.modules])
+"""
+
+
+def test_loading_warns_of_nothing_and_imports_nothing_slow(tmp_path: Path) -> None:
+    """Each run is a new process, and loads the definitions before it can start."""
+    environment = {**os.environ, "FUTURES_PIPELINE_DATA": str(tmp_path / "absent")}
+    loaded = subprocess.run(
+        [sys.executable, "-c", IMPORT], env=environment, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout == "[]\n"
+    assert "Warning" not in loaded.stderr
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.fixture
+def graph(settings: Settings) -> list[dg.AssetSpec]:
+    return list(build_defs(settings).resolve_all_asset_specs())
+
+
+def test_every_asset_says_what_it_is(graph: list[dg.AssetSpec]) -> None:
+    assert {spec.key.to_user_string() for spec in graph} == {*TABLES, "collector_spool"}
+    for spec in graph:
+        assert spec.description
+        assert spec.group_name in ("collection", "raw", "derived")
+        assert spec.kinds
+        assert list(spec.owners) == ["team:futures-pipeline"]
+        assert "layer" in spec.tags
+
+
+def test_every_table_describes_every_column(graph: list[dg.AssetSpec]) -> None:
+    for spec in graph:
+        table = TABLES.get(spec.key.to_user_string())
+        if table is None:
+            continue
+        schema = spec.metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchema)
+        assert [column.name for column in schema.columns] == table.names
+        assert all(column.description for column in schema.columns)
+
+
+def test_the_graph_starts_at_the_spool(graph: list[dg.AssetSpec]) -> None:
+    sources = {
+        spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps}
+        for spec in graph
+    }
+    raw = {"futures_snapshots", "spot_snapshots", "index_snapshots", "bars_1m"}
+    assert sources.pop("collector_spool") == set()
+    assert sources == {
+        **{name: {"collector_spool"} for name in raw},
+        "quarantine": raw,
+        "change_metrics": raw,
+    }
+
+
+def test_each_writer_has_a_pool_of_its_own(settings: Settings) -> None:
+    job = build_defs(settings).resolve_job_def(INGEST_JOB)
+    pools = {node.name: node.definition.pools for node in job.nodes}
+    written = [name for name in TABLES if name != "quarantine"]
+    assert pools == {**{name: {f"delta_{name}"} for name in written}, "quarantine": set()}
+
+
+def test_the_workspace_file_loads_the_definitions() -> None:
+    path = Path(__file__).parents[2] / "workspace.yaml"
+    module = yaml.safe_load(path.read_text())["load_from"][0]["python_module"]
+    assert (module["module_name"], module["working_directory"]) == (DEFINITIONS, ".")
+
+
+def test_a_home_is_valid_and_names_the_definitions(tmp_path: Path, settings: Settings) -> None:
+    home = tmp_path / "dagster home"
+    prepare_home(home, settings)
+    prepare_home(home, settings)
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.run_monitoring_enabled
+        assert not instance.telemetry_enabled
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+    module = yaml.safe_load((home / "workspace.yaml").read_text())["load_from"][0]["python_module"]
+    assert module["module_name"] == DEFINITIONS
+    assert (Path(module["working_directory"]) / "futures_pipeline" / "definitions.py").exists()
+
+
+def test_commands_do_not_depend_on_the_directory(tmp_path: Path) -> None:
+    web, daemon = webserver_command(tmp_path, 3999), daemon_command(tmp_path)
+    for command in (web, daemon):
+        assert command[0] == sys.executable
+        assert command[-2:] == ["-w", str(tmp_path / "workspace.yaml")]
+    assert "127.0.0.1" in web
+    assert "3999" in web
+    assert home_environment(Path("relative"))["DAGSTER_HOME"].startswith("/")

@@ -1,0 +1,247 @@
+"""What the sensor starts, by a table of decisions, and on a real instance."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from futures_pipeline.config import Settings
+from futures_pipeline.orchestration.build import build_defs
+from futures_pipeline.orchestration.partitions import session_partitions
+from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.sensors import (
+    INGEST_JOB,
+    RANGE_END,
+    RANGE_START,
+    SPOOL_SEQ,
+    FailedRun,
+    build_spool_sensor,
+    next_ingestion,
+    outside_partitions,
+    run_request,
+)
+from futures_pipeline_tests.orchestration.conftest import (
+    FRIDAY,
+    TUESDAY,
+    WEDNESDAY,
+    Ingest,
+    plant_bars,
+    plant_quotes,
+)
+
+KEYS = ["2025-01-13", "2025-01-14", "2025-01-15", "2025-01-16", "2025-01-17", "2025-01-21"]
+NOW = datetime(2025, 1, 20, 12, tzinfo=UTC)
+
+
+def failed(first: int, last: int, seq: int, minutes_ago: float) -> FailedRun:
+    """Return a failed run over days of January, asked for when the spool was at ``seq``."""
+    ended = NOW - timedelta(minutes=minutes_ago)
+    return FailedRun(f"2025-01-{first}", f"2025-01-{last}", seq, ended)
+
+
+def decide(
+    behind: dict[int, int], failures: list[FailedRun]
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Return the days of each run and the days that wait, for days of January 2025."""
+    found = next_ingestion(
+        {date(2025, 1, day): seq for day, seq in behind.items()}, failures, KEYS, NOW
+    )
+    return [tuple(key[-2:] for key in run) for run in found.ranges], [
+        key[-2:] for key in found.waiting
+    ]
+
+
+@pytest.mark.parametrize(
+    ("behind", "failures", "starts", "waits"),
+    [
+        pytest.param({}, [], [], [], id="nothing new"),
+        pytest.param({14: 5}, [], [("14",)], [], id="one session"),
+        pytest.param({13: 5, 14: 6, 16: 7}, [], [("13", "14"), ("16",)], [], id="two ranges"),
+        pytest.param({17: 5, 21: 6}, [], [("17", "21")], [], id="a range over a long weekend"),
+        pytest.param({18: 5}, [], [], [], id="no partition"),
+        pytest.param({14: 5}, [failed(14, 14, 5, 4.9)], [], ["14"], id="failed just now"),
+        pytest.param({14: 5}, [failed(14, 14, 5, 5.1)], [("14",)], [], id="5 minutes later"),
+        pytest.param({14: 6}, [failed(14, 14, 5, 1)], [("14",)], [], id="new rows end the wait"),
+        pytest.param(
+            {14: 5},
+            [failed(14, 14, 5, 9), failed(14, 14, 5, 15)],
+            [],
+            ["14"],
+            id="the second wait is 10 minutes",
+        ),
+        pytest.param(
+            {14: 5},
+            [failed(14, 14, 5, 61 + 100 * n) for n in range(12)],
+            [("14",)],
+            [],
+            id="no wait is over an hour",
+        ),
+        pytest.param(
+            {13: 5, 14: 5, 15: 9, 16: 5},
+            [failed(13, 16, 5, 6)],
+            [("15",), ("13",), ("14",), ("16",)],
+            [],
+            id="after a failure each session is tried alone",
+        ),
+        pytest.param(
+            {13: 5, 15: 5}, [failed(14, 16, 5, 1)], [("13",)], ["15"], id="others do not wait"
+        ),
+    ],
+)
+def test_decisions(
+    behind: dict[int, int],
+    failures: list[FailedRun],
+    starts: list[tuple[str, ...]],
+    waits: list[str],
+) -> None:
+    assert decide(behind, failures) == (starts, waits)
+
+
+def test_no_run_is_longer_than_60_sessions() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=count) for count in range(130)]
+    found = next_ingestion(dict.fromkeys(days, 1), [], [str(day) for day in days], NOW)
+
+    assert [len(run) for run in found.ranges] == [60, 60, 10]
+
+
+@pytest.mark.parametrize(
+    ("spooled", "says"),
+    [
+        ([date(2025, 1, 14)], None),
+        ([date(2024, 12, 30)], "set dagster.first_session to 2024-12-30 or earlier"),
+        ([date(2025, 1, 18)], "no Globex session"),
+        ([date(2031, 1, 6)], "check the clock"),
+    ],
+)
+def test_sessions_that_are_no_partition_are_named(spooled: list[date], says: str | None) -> None:
+    found = outside_partitions(spooled, KEYS)
+    assert found is None if says is None else says in str(found)
+
+
+def test_a_request_for_one_session_has_a_partition_and_for_more_a_range() -> None:
+    assert run_request(["2025-01-14"], 7).partition_key == "2025-01-14"
+    tags = run_request(KEYS, 7).tags
+    assert (tags[RANGE_START], tags[RANGE_END], tags[SPOOL_SEQ]) == (KEYS[0], KEYS[-1], "7")
+
+
+Tick = Callable[[], dg.SensorResult | dg.SkipReason]
+
+
+@pytest.fixture
+def tick(settings: Settings, pipeline: Pipeline, instance: dg.DagsterInstance) -> Tick:
+    """Evaluate the sensor once, on the same pipeline each time, as the daemon does."""
+    first = settings.dagster.first_session
+    sensor = build_spool_sensor(session_partitions(first, pipeline.calendar.globex), 30)
+
+    def evaluate() -> dg.SensorResult | dg.SkipReason:
+        context = dg.build_sensor_context(instance=instance, resources={"pipeline": pipeline})
+        found = sensor(context)
+        assert isinstance(found, dg.SensorResult | dg.SkipReason)
+        return found
+
+    return evaluate
+
+
+def requested(found: dg.SensorResult | dg.SkipReason) -> list[tuple[str | None, str | None]]:
+    """Return the first and last key of each requested run."""
+    assert isinstance(found, dg.SensorResult), found
+    return [
+        (request.partition_key or request.tags[RANGE_START], request.tags.get(RANGE_END))
+        for request in found.run_requests or []
+    ]
+
+
+def skipped(found: dg.SensorResult | dg.SkipReason) -> str:
+    assert isinstance(found, dg.SkipReason), found
+    return found.skip_message or ""
+
+
+def test_an_empty_spool_is_skipped(tick: Tick) -> None:
+    assert skipped(tick()) == "the lake has every row of the spool"
+
+
+def test_new_rows_are_ingested_once(tick: Tick, pipeline: Pipeline, ingest: Ingest) -> None:
+    plant_bars(pipeline, [FRIDAY, date(2025, 1, 13), WEDNESDAY])
+    assert requested(tick()) == [("2025-01-10", "2025-01-13"), ("2025-01-15", None)]
+
+    ingest("2025-01-10", "2025-01-13")
+    assert requested(tick()) == [("2025-01-15", None)]
+    ingest("2025-01-15")
+    assert skipped(tick()) == "the lake has every row of the spool"
+    plant_quotes(pipeline, WEDNESDAY)
+    assert requested(tick()) == [("2025-01-15", None)]
+
+
+def test_a_late_batch_makes_later_sessions_stale(
+    tick: Tick, pipeline: Pipeline, ingest: Ingest
+) -> None:
+    """The changes of a session depend on the ones before it, so these are computed anew."""
+    plant_bars(pipeline, [WEDNESDAY])
+    ingest(str(WEDNESDAY))
+    plant_bars(pipeline, [FRIDAY])
+    assert requested(tick()) == [("2025-01-10", None), ("2025-01-15", None)]
+
+    ingest(str(FRIDAY))
+    ingest(str(WEDNESDAY))
+    assert "every row" in skipped(tick())
+
+
+def test_a_lake_made_anew_is_filled_again(tick: Tick, pipeline: Pipeline, ingest: Ingest) -> None:
+    """Positions are remembered between ticks, yet not beyond the tables they are about."""
+    plant_quotes(pipeline, WEDNESDAY)
+    ingest(str(WEDNESDAY))
+    assert "every row" in skipped(tick())
+    for path in sorted(pipeline.lake.root.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    plant_quotes(pipeline, TUESDAY)
+
+    assert requested(tick()) == [("2025-01-14", "2025-01-15")]
+
+
+def run_of_ingest(
+    instance: dg.DagsterInstance, settings: Settings, status: dg.DagsterRunStatus, seq: int
+) -> None:
+    """Record a run of the job over one session in some status."""
+    run = instance.create_run_for_job(
+        build_defs(settings).resolve_job_def(INGEST_JOB),
+        tags={**run_request([str(WEDNESDAY)], seq).tags, "dagster/partition": str(WEDNESDAY)},
+    )
+    instance.report_engine_event("planted", run)
+    event = {
+        dg.DagsterRunStatus.FAILURE: instance.report_run_failed,
+        dg.DagsterRunStatus.CANCELED: instance.report_run_canceled,
+    }.get(status)
+    if event is not None:
+        event(run)
+
+
+def test_a_run_under_way_is_waited_for(
+    tick: Tick, pipeline: Pipeline, instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    plant_quotes(pipeline, WEDNESDAY)
+    run_of_ingest(instance, settings, dg.DagsterRunStatus.NOT_STARTED, 1)
+
+    assert "still under way" in skipped(tick())
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_a_failed_run_is_not_repeated_at_once(
+    tick: Tick,
+    pipeline: Pipeline,
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    status: dg.DagsterRunStatus,
+) -> None:
+    plant_quotes(pipeline, WEDNESDAY)
+    run_of_ingest(instance, settings, status, 1)
+    assert "waiting before 2025-01-15" in skipped(tick())
+
+    plant_quotes(pipeline, WEDNESDAY)
+    assert requested(tick()) == [("2025-01-15", None)]
+
+
+def test_rows_before_the_first_session_are_reported(tick: Tick, pipeline: Pipeline) -> None:
+    plant_quotes(pipeline, date(2024, 12, 30))
+
+    assert "set dagster.first_session to 2024-12-30" in skipped(tick())

@@ -1,0 +1,109 @@
+"""Tables are opened, appended to once, replaced by session and read as of a version."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from futures_pipeline.domain.errors import LakeError
+from futures_pipeline.storage.lake import CommitConflict, Lake, Once
+from futures_pipeline_tests.storage.rows import AT, SESSION, frame, snapshot
+
+NAME = "futures_snapshots"
+NEXT = SESSION + timedelta(days=1)
+
+
+def quotes(session_date: date = SESSION, count: int = 2) -> pl.DataFrame:
+    """Return complete rows as the lake stores them."""
+    rows = [
+        snapshot(session_date=session_date, timestamp=AT + timedelta(minutes=n))
+        for n in range(count)
+    ]
+    return frame(rows).with_columns(
+        ingested_at=pl.lit(AT).dt.cast_time_unit("us"), spool_seq=pl.lit(1, pl.Int64)
+    )
+
+
+def test_an_absent_table_is_none_and_reads_as_its_columns(lake: Lake) -> None:
+    assert lake.open(NAME) is None
+    assert lake.read(NAME).is_empty()
+    assert lake.read(NAME).columns == quotes().columns
+
+
+def test_creating_twice_keeps_the_rows(lake: Lake) -> None:
+    lake.open_or_create(NAME).append(quotes(), Once("a", 1), {})
+
+    assert lake.open_or_create(NAME).read().height == 2
+
+
+def test_an_append_records_its_position(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    assert table.committed_seq("a") == 0
+    table.append(quotes(), Once("a", 7), {"run_id": "r"})
+    table.append(quotes().clear(), Once("b", 9), {})
+
+    seen = lake.open_or_create(NAME)
+    assert (seen.committed_seq("a"), seen.committed_seq("b")) == (7, 9)
+    assert seen.read().height == 2
+
+
+def test_two_writers_of_one_source_conflict(lake: Lake) -> None:
+    """Both opened the same version, so the second must read and decide again."""
+    first, second = lake.open_or_create(NAME), lake.open_or_create(NAME)
+    first.append(quotes(), Once("a", 7), {})
+
+    with pytest.raises(CommitConflict, match=NAME):
+        second.append(quotes(), Once("a", 7), {})
+    assert lake.read(NAME).height == 2
+
+
+def test_replace_touches_only_its_sessions(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    table.append(pl.concat([quotes(SESSION, 3), quotes(NEXT, 4)]), Once("a", 1), {})
+    table.replace([SESSION], quotes(SESSION, 1), {})
+
+    assert lake.read(NAME, [SESSION]).height == 1
+    assert lake.read(NAME, [NEXT]).height == 4
+
+
+def test_replace_with_no_rows_empties_the_session(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    table.append(pl.concat([quotes(SESSION), quotes(NEXT)]), Once("a", 1), {})
+    table.replace([SESSION], quotes().clear(), {}, Once("a", 2))
+
+    assert lake.read(NAME)["session_date"].unique().to_list() == [NEXT]
+    assert lake.open_or_create(NAME).committed_seq("a") == 2
+
+
+def test_replace_refuses_rows_of_another_session(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    with pytest.raises(LakeError, match="nothing was added"):
+        table.replace([SESSION], quotes(NEXT), {})
+    assert lake.read(NAME).is_empty()
+
+
+def test_reads_a_version_from_before(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    table.append(quotes(), Once("a", 1), {})
+    before = table.version
+    table.replace([SESSION], quotes().clear(), {})
+
+    assert lake.read(NAME, as_of=before).height == 2
+    assert lake.read(NAME).is_empty()
+
+
+def test_an_unknown_version_is_an_error(lake: Lake) -> None:
+    lake.open_or_create(NAME)
+    with pytest.raises(LakeError, match="as of 99"):
+        lake.open(NAME, as_of=99)
+
+
+def test_rows_come_in_the_tables_order(lake: Lake) -> None:
+    rows = frame([snapshot("NQ"), snapshot("ES", timestamp=AT + timedelta(1)), snapshot("ES")])
+    stored = rows.with_columns(
+        ingested_at=pl.lit(AT).dt.cast_time_unit("us"), spool_seq=pl.lit(1, pl.Int64)
+    )
+    lake.open_or_create(NAME).append(stored, Once("a", 1), {})
+
+    read = lake.read(NAME).select("symbol", "timestamp").rows()
+    assert read == sorted(read)
