@@ -17,6 +17,7 @@ from futures_pipeline.collection.normalize import (
     age_seconds,
     bar_row,
     five_second_bar,
+    number,
     snapshot_row,
 )
 from futures_pipeline.domain.clock import Clock
@@ -45,6 +46,12 @@ class Line:
     builder: MinuteBuilder = field(default_factory=MinuteBuilder)
     last_datum_at: datetime | None = None
     minutes: set[datetime] = field(default_factory=set)
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether a price has come since the line was opened."""
+        prices = (self.ticker.bid, self.ticker.ask, self.ticker.last)
+        return any(number(price) is not None for price in prices)
 
     def gap(self, until: datetime) -> tuple[datetime, datetime] | None:
         """Return the span of open minutes up to ``until`` that the stream did not complete.
@@ -98,8 +105,8 @@ class Streams:
     def due_symbols(self, now: datetime) -> list[str]:
         """Return the symbols to snapshot: the market is open, and a new line has had its time."""
         lines = [line for line in self._lines.values() if line.hours.is_open(now)]
-        spoken = [line for line in lines if line.last_datum_at or now - line.opened_at > FIRST_WORD]
-        return sorted({line.listed.instrument.symbol for line in spoken})
+        due = [line for line in lines if line.has_spoken or now - line.opened_at > FIRST_WORD]
+        return sorted({line.listed.instrument.symbol for line in due})
 
     def snapshots(self, symbol: str, now: datetime) -> tuple[list[dict[str, Any]], str]:
         """Return the rows that can honestly be observed ``now``, and why others cannot."""
@@ -133,7 +140,7 @@ class Streams:
             line = self._lines.get(ticker.contract.conId) if ticker.contract else None
             if line is not None:
                 line.last_datum_at = now
-        if all(line.last_datum_at or not line.hours.is_open(now) for line in self.all_lines):
+        if all(line.has_spoken or not line.hours.is_open(now) for line in self.all_lines):
             self.all_spoken.set()
 
     def _take_bars(self, bars: ib_async.RealTimeBarList) -> None:
@@ -168,8 +175,8 @@ def _why_not(line: Line, now: datetime) -> str:
     """Return why no snapshot of ``line`` can be taken; empty when one can."""
     if not line.hours.is_open(now):
         return "market_closed"
-    if line.last_datum_at is None:
-        return "no_data_yet"
+    if line.last_datum_at is None or not line.has_spoken:
+        return "no_price_yet"
     if age_seconds(line.last_datum_at, now) > STALE_QUOTE_SECONDS:
         return "stale_stream"
     return ""

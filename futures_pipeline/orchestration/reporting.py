@@ -8,6 +8,7 @@ from io import BytesIO
 import dagster as dg
 import polars as pl
 
+from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.storage.ingestion import IngestReport
 from futures_pipeline.storage.tables import Table
@@ -15,7 +16,8 @@ from futures_pipeline.storage.tables import Table
 HEAD_ROWS = 10
 # A chart travels inside the event it belongs to, so it is kept under 50 kB.
 POINTS_A_LINE = 300
-COLOURS = 64
+COLOURS = 256
+INDEXES = [name for name, instrument in UNIVERSE.items() if instrument.kind is Kind.INDEX]
 # Dagster's names of polars types; anything else is shown as polars writes it.
 TYPE_NAMES: Mapping[str, str] = {
     "String": "string",
@@ -127,8 +129,12 @@ def keys_text(session_dates: Sequence[date]) -> str:
 
 
 def close_chart(bars: pl.DataFrame) -> dg.MetadataValue | None:
-    """Return each symbol's close as percent from its first of the session; None without rows."""
-    moved = bars.sort("ts_end").with_columns(
+    """Return each contract's close as percent from its first of the session; None without rows.
+
+    Indexes are left out: VIX moves ten times as far and would flatten the rest.
+    """
+    traded = bars.filter(~pl.col("symbol").is_in(INDEXES))
+    moved = traded.sort("ts_end").with_columns(
         percent=(pl.col("close") / pl.col("close").first().over("contract") - 1.0) * 100.0
     )
     lines = moved.select("contract", pl.col("ts_end").alias("at"), pl.col("percent").alias("y"))
@@ -164,7 +170,7 @@ def line_chart(lines: pl.DataFrame, label: str) -> dg.MetadataValue | None:
     axes.xaxis.set_major_formatter(clock)
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, ncols=4, frameon=False)
+    figure.legend(loc="outside upper center", fontsize=7, ncols=8, frameon=False)
     drawn, small = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png")
     Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)

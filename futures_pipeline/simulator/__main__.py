@@ -85,7 +85,8 @@ async def _run(broker: Broker, port: int, control_port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, gateway.stopped.set)
-    broker.calendar()  # loaded before the first client waits for it
+    # Loads the calendar before a client waits for it, and refuses a clock outside of it.
+    broker.calendar().session_date(broker.now())
     await gateway.listen(port)
     await control.listen(control_port)
     ready = {

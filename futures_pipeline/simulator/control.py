@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.simulator.faults import PLANTS, Plant
 from futures_pipeline.simulator.gateway import Gateway, listen, port_of
@@ -65,7 +66,7 @@ async def carry_out(gateway: Gateway, line: bytes) -> Answer:
         if not isinstance(request, dict) or request.get("command") not in COMMANDS:
             raise CommandError(f"command must be one of {', '.join(COMMANDS)}")
         return {"ok": True, **await COMMANDS[request["command"]](gateway, request)}
-    except ValueError as error:
+    except (ValueError, PipelineError) as error:
         return {"ok": False, "error": str(error)}
 
 

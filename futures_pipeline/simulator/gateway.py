@@ -92,6 +92,7 @@ class Gateway:
         self.sessions[session.client_id] = session
         log.info("client_joined client_id=%d version=%d", session.client_id, session.version)
         pump = asyncio.get_running_loop().create_task(session.pump())
+        pump.add_done_callback(lambda ended: _pump_ended(session, ended))
         try:
             session.start()
             while True:
@@ -99,8 +100,14 @@ class Gateway:
         finally:
             del self.sessions[session.client_id]
             pump.cancel()
-            with suppress(asyncio.CancelledError, ConnectionError):
-                await pump
+
+
+def _pump_ended(session: ClientSession, pump: asyncio.Task[None]) -> None:
+    """Close a connection whose streams failed: a dead stream must not look like a quiet one."""
+    error = None if pump.cancelled() else pump.exception()
+    if error is not None and not isinstance(error, ConnectionError):
+        log.error("streams_failed client_id=%s", session.client_id, exc_info=error)
+    session.close()
 
 
 async def listen(connected: object, port: int) -> asyncio.Server:

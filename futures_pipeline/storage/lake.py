@@ -152,10 +152,9 @@ class Lake:
         table = TABLES[name]
         path = self._path(name)
         if not DeltaTable.is_deltatable(path):
-            empty = pl.DataFrame(schema=table.schema)
-            DeltaTable.create(
+            write_deltalake(
                 path,
-                schema=empty.to_arrow().schema,
+                pl.DataFrame(schema=table.schema),
                 mode="ignore",
                 partition_by=[PARTITION],
                 name=table.name,

@@ -9,8 +9,6 @@ import pytest
 
 from futures_pipeline_tests.simulator.conftest import REPOSITORY, client
 
-CLOCK = "2025-01-15T14:40:00+00:00@1.0*1"
-
 
 async def started(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
@@ -43,6 +41,7 @@ async def test_it_says_when_it_is_ready_and_ends_cleanly(number: signal.Signals)
     ("arguments", "sentence"),
     [
         (("--clock", "yesterday"), "clock: 'yesterday' is not allowed"),
+        (("--clock", "2009-01-15T14:40:00+00:00@1e12*1"), "load a wider calendar"),
         (("--recorded", "no/such/folder"), "does not exist"),
         (("--describe", "--recorded", "no/such/folder"), "does not exist"),
         (("--seed", "x"), "Invalid value for '--seed'"),
