@@ -19,11 +19,14 @@ INGEST_JOB = "ingest"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
+# Dagster sets it on a run that failed by itself, and not on one whose process was killed.
+FAILURE_REASON = "dagster/failure_reason"
 # Everything the spool held when a run was asked for; batches after it are new.
 SPOOL_SEQ = "futures_pipeline/spool_seq"
 
 LONGEST_RANGE = 60
 FAILURES_REMEMBERED = timedelta(days=1)
+CRASH_WAIT = timedelta(seconds=10)
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -34,17 +37,22 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-UNSUCCESSFUL = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+FAILED = dg.DagsterRunStatus.FAILURE
+UNSUCCESSFUL = [FAILED, dg.DagsterRunStatus.CANCELED]
 
 
 @dataclass(frozen=True, slots=True)
 class FailedRun:
-    """An ingest run that failed: its sessions, the spool's last ``seq`` then, and its end."""
+    """An ingest run that failed: its sessions, the spool's last ``seq`` then, and its end.
+
+    ``crashed``: its process was killed, so nothing is known against its rows.
+    """
 
     first: str
     last: str
     spool_seq: int
     ended_at: datetime
+    crashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,9 @@ def next_ingestion(
         now: machine time, UTC.
 
     A session that has failed with all its present rows waits: 5 minutes after the first
-    failure, twice as long after each further one, at most an hour. It is then tried alone,
-    so that one broken session does not hold up its neighbours. New rows end the wait.
+    failure, twice as long after each further one, at most an hour, and 10 seconds after a
+    killed run. It is then tried alone, so that one broken session does not hold up its
+    neighbours. New rows end the wait.
     """
     failures = {
         day: [run for run in failed if run.first <= str(day) <= run.last and seq <= run.spool_seq]
@@ -85,9 +94,11 @@ def next_ingestion(
 
 def try_again_at(failures: Sequence[FailedRun]) -> datetime:
     """Return when a session may be tried again after these failures, at least one."""
-    doublings = min(len(failures) - 1, 10)
-    wait = min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
-    return max(failure.ended_at for failure in failures) + wait
+    ended_at = max(failure.ended_at for failure in failures)
+    refusals = sum(not failure.crashed for failure in failures)
+    if not refusals:
+        return ended_at + CRASH_WAIT
+    return ended_at + min(FIRST_WAIT * (1 << min(refusals - 1, 10)), LONGEST_WAIT)
 
 
 def outside_partitions(spooled: Collection[date], keys: Sequence[str]) -> str | None:
@@ -191,6 +202,7 @@ def failed_runs(instance: dg.DagsterInstance, job: str) -> list[FailedRun]:
             last=tags.get(RANGE_END) or tags[PARTITION],
             spool_seq=int(tags[SPOOL_SEQ]),
             ended_at=record.update_timestamp,
+            crashed=record.dagster_run.status is FAILED and FAILURE_REASON not in tags,
         )
         for record in records
         if SPOOL_SEQ in (tags := record.dagster_run.tags)

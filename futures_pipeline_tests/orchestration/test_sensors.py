@@ -40,6 +40,12 @@ def failed(first: int, last: int, seq: int, minutes_ago: float) -> FailedRun:
     return FailedRun(f"2025-01-{first}", f"2025-01-{last}", seq, ended)
 
 
+def killed(day: int, seconds_ago: float) -> FailedRun:
+    """Return a run over one day of January whose process was killed."""
+    ended = NOW - timedelta(seconds=seconds_ago)
+    return FailedRun(f"2025-01-{day}", f"2025-01-{day}", 5, ended, crashed=True)
+
+
 def decide(
     behind: dict[int, int], failures: list[FailedRun]
 ) -> tuple[list[tuple[str, ...]], list[str]]:
@@ -76,6 +82,21 @@ def decide(
             [("14",)],
             [],
             id="no wait is over an hour",
+        ),
+        pytest.param(
+            {14: 5},
+            [killed(14, 11.0 * n) for n in range(1, 20)],
+            [("14",)],
+            [],
+            id="killed runs wait 10 seconds, however many",
+        ),
+        pytest.param({14: 5}, [killed(14, 9)], [], ["14"], id="killed just now"),
+        pytest.param(
+            {14: 5},
+            [killed(14, 60), failed(14, 14, 5, 4)],
+            [],
+            ["14"],
+            id="a killed run does not shorten the wait of a failed one",
         ),
         pytest.param(
             {13: 5, 14: 5, 15: 9, 16: 5},

@@ -18,9 +18,7 @@ pytestmark = pytest.mark.scenario
 SESSIONS = 20
 FILES = ("es_front_1m_2024_2025.parquet", "spy_1m_2024_2025.parquet")
 RECORDED = Path(
-    os.environ.get(
-        "FUTURES_PIPELINE_RECORDED_DATA", Path(__file__).parents[3] / "shared" / "data"
-    )
+    os.environ.get("FUTURES_PIPELINE_RECORDED_DATA", Path(__file__).parents[3] / "shared" / "data")
 )
 VALUES = ("open", "high", "low", "close", "volume")
 
