@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -22,6 +22,9 @@ from futures_pipeline.storage.spool import Batch, Spool, from_payload
 from futures_pipeline.storage.tables import BARS_1M, QUARANTINE, Table
 
 MAX_TRIES = 8
+# A session that has this many files is rewritten as one with its next rows: a file a minute
+# would make every later read of the session slower (docs/decisions/0004).
+MOST_FILES = 50
 UNREADABLE = ("unreadable_batch", "the batch holds the table's columns as Arrow IPC")
 
 
@@ -94,7 +97,10 @@ def _ingest(ingestion: Ingestion, table: Table, session_date: date, now: datetim
     last_seq = batches[-1].seq
     _quarantine(ingestion, refused, Once(f"quarantine:{app_id}", last_seq))
     incoming = _stamped(good, now).select(table.names)
-    merged = merge_rows(target.read([session_date]), incoming, table)
+    stored = target.read([session_date])
+    merged = merge_rows(stored, incoming, table)
+    if merged.partition is None and target.files(session_date) >= MOST_FILES:
+        merged = replace(merged, partition=pl.concat([stored, merged.added]).sort(table.order))
     _commit(target, merged, Once(app_id, last_seq), session_date, ingestion.run_id)
     return IngestReport(
         session_date=session_date,

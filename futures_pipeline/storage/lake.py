@@ -5,6 +5,7 @@ transaction, read and written through the same table handle; callers repeat thei
 read-decide-write on :class:`CommitConflict`.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,7 +25,8 @@ from futures_pipeline.domain.errors import LakeError
 from futures_pipeline.storage.tables import TABLES, Table
 
 PARTITION = "session_date"
-# Checkpoints are a maintenance job, never a side effect of an append (RELIABILITY 4.2).
+COMMITS_A_CHECKPOINT = 100
+# The library would checkpoint by itself and delete old log entries, which as-of reads need.
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -59,6 +61,11 @@ class OpenTable:
         """Return the sessions that have rows in this version, ascending."""
         held = {partition[PARTITION] for partition in self._handle.partitions()}
         return sorted(date.fromisoformat(str(day)) for day in held)
+
+    def files(self, session_date: date) -> int:
+        """Return how many data files hold the rows of a session."""
+        chosen = [(PARTITION, "=", session_date)]
+        return len(self._handle.file_uris(file_pruning_predicate=chosen))
 
     def scan(self) -> pl.LazyFrame:
         """Return the rows of this version."""
@@ -121,6 +128,17 @@ class OpenTable:
                 f"table {self.table.name}: a commit failed ({error}); nothing was added, "
                 "check the disk and the rights of the lake directory, then rerun"
             ) from error
+        if self.version % COMMITS_A_CHECKPOINT == 0:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Sum up the log so that opening the table stays fast; on disk before it is used."""
+        self._handle.create_checkpoint()
+        log = Path(self._handle.table_uri.removeprefix("file://")) / "_delta_log"
+        for path in (*log.glob(f"{self.version:020}*.parquet"), log / "_last_checkpoint", log):
+            handle = os.open(path, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
 
 
 class Lake:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -204,3 +205,20 @@ def test_exactly_once_with_two_ingesters(ingestion: Ingestion) -> None:
 
     assert new == 2 * batches
     assert_exactly_once(ingestion.lake, ingestion.spool)
+
+
+def test_many_small_commits_are_gathered_and_stay_readable_as_of(ingestion: Ingestion) -> None:
+    """A file a minute would slow every read; the log is summed up and old versions remain."""
+    commits = 105
+    for minute in range(commits):
+        put(ingestion, frame([snapshot(timestamp=AT + timedelta(minutes=minute))]))
+        ingest(ingestion)
+
+    table = ingestion.lake.open(FUTURES_SNAPSHOTS.name)
+    assert table is not None
+    assert table.files(SESSION) <= module.MOST_FILES
+    log = ingestion.lake.root / FUTURES_SNAPSHOTS.name / "_delta_log"
+    assert len(list(log.glob("*.checkpoint.parquet"))) == 1
+    assert table.read().height == commits
+    for version in (1, 49, 60, 100, 104):
+        assert ingestion.lake.read(FUTURES_SNAPSHOTS.name, as_of=version).height == version

@@ -1,0 +1,1 @@
+"""Measurements against other tools: ratios in one run, medians, peak memory. Not tests."""

@@ -1,0 +1,41 @@
+"""``make bench``: one row a job and tool, with the ratio to ours."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from futures_pipeline_tests.bench.jobs import change_jobs, commit_jobs, latest_jobs
+from futures_pipeline_tests.bench.timing import measure
+
+
+def main() -> None:
+    """Measure and print."""
+    console = Console(width=110)
+    screen = Table("Job", "Tool", "CPU ms", "Wall ms", "Peak MB", "CPU against ours")
+    with TemporaryDirectory() as directory:
+        jobs = [
+            *change_jobs(sessions=(2, 20)),
+            *commit_jobs(Path(directory), commits=(30, 300)),
+            *latest_jobs(Path(directory)),
+        ]
+        for title, rivals in track(jobs, description="Measuring", console=console):
+            results = measure(rivals)
+            ours = next(iter(results.values())).cpu_seconds
+            for tool, found in results.items():
+                screen.add_row(
+                    title,
+                    tool,
+                    f"{1000 * found.cpu_seconds:.1f}",
+                    f"{1000 * found.wall_seconds:.1f}",
+                    f"{found.peak_mb:.0f}",
+                    f"{found.cpu_seconds / ours:.1f}x",
+                )
+                title = ""
+            screen.add_section()
+    console.print(screen)
+
+
+main()
