@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from futures_pipeline.commands.options import start_logging, start_up, with_settings
+from futures_pipeline.commands.options import (
+    sole_user,
+    start_logging,
+    start_up,
+    with_settings,
+)
 from futures_pipeline.config import Settings
 
 
@@ -16,7 +21,8 @@ def collect(config: Path | None, data: Path | None) -> None:
     """Collect from IB Gateway or TWS until Ctrl-C."""
     settings = start_up(config, data)
     start_logging()
-    asyncio.run(_collect(settings))
+    with sole_user(settings.data, "collector"):
+        asyncio.run(_collect(settings))
 
 
 async def _collect(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from futures_pipeline.commands.market import (
     recorded_start,
     recorded_symbols,
 )
-from futures_pipeline.commands.options import with_settings
+from futures_pipeline.commands.options import sole_user, with_settings
 from futures_pipeline.commands.pipeline import Pipeline
 from futures_pipeline.commands.processes import Interrupted, Processes, python_module
 from futures_pipeline.config import Settings, load_settings, writable_directory
@@ -91,7 +91,10 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
     claim_directory(settings.data, plan.market)
     console = Console()
     announce(console, plan, settings)
-    with Processes(settings.data / "logs") as processes:
+    with (
+        sole_user(settings.data, "pipeline"),
+        Processes(settings.data / "logs") as processes,
+    ):
         try:
             pipeline = start_all(processes, settings, plan, console)
             if not once:

@@ -1,13 +1,16 @@
 """Options and start-up steps that several commands share."""
 
+import fcntl
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from futures_pipeline.config import Settings, load_settings, writable_directory
+from futures_pipeline.domain.errors import DataDirectoryError
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
@@ -32,6 +35,25 @@ def start_up(config: Path | None, data: Path | None) -> Settings:
     settings = load_settings(config=config, data=data)
     writable_directory(settings.data)
     return settings
+
+
+@contextmanager
+def sole_user(directory: Path, name: str) -> Iterator[None]:
+    """Hold ``directory/NAME.lock`` for the body; the lock ends with the process.
+
+    Raises:
+        DataDirectoryError: another process holds it.
+    """
+    path = directory / f"{name}.lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"data directory {directory}: another {name} is using it; "
+                "stop that one, or choose another directory with --data"
+            ) from error
+        yield
 
 
 def start_logging() -> None:

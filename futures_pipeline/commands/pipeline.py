@@ -1,6 +1,7 @@
 """Collector and Dagster as child processes: started, watched, brought to an end."""
 
 import os
+import socket
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from futures_pipeline.commands.processes import Processes, python_module
 from futures_pipeline.commands.summary import print_summary
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.clock import Clock
-from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.domain.errors import ConfigurationError, PipelineError
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.storage.spool import Spool
 
@@ -51,7 +52,7 @@ class Pipeline:
         """Run with the Dagster UI until interrupted."""
         from futures_pipeline.orchestration.home import daemon_command, webserver_command
 
-        port = self._settings.dagster.port
+        port = free_port(self._settings.dagster.port)
         start = self._processes.start
         start("dagster-daemon", daemon_command(self._home), self._environment)
         start("dagster-webserver", webserver_command(self._home, port), self._environment)
@@ -156,6 +157,23 @@ class Pipeline:
 
     def _command(self, name: str) -> list[str]:
         return python_module("futures_pipeline", name)
+
+
+def free_port(port: int) -> int:
+    """Return ``port`` if the Dagster UI can listen on it.
+
+    Raises:
+        ConfigurationError: another program has it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigurationError(
+                "dagster.port", port, f"a port that no other program uses ({error.strerror})"
+            ) from error
+    return port
 
 
 def stamp(at: datetime) -> str:

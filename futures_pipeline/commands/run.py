@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from futures_pipeline.commands.options import start_up, with_settings
+from futures_pipeline.commands.options import sole_user, start_up, with_settings
 from futures_pipeline.commands.pipeline import Pipeline
 from futures_pipeline.commands.processes import Interrupted, Processes
 
@@ -21,7 +21,10 @@ def run(config: Path | None, data: Path | None) -> None:
     if config is not None:
         environment["FUTURES_PIPELINE_CONFIG"] = str(config.absolute())
     console = Console()
-    with Processes(settings.data / "logs") as processes:
+    with (
+        sole_user(settings.data, "pipeline"),
+        Processes(settings.data / "logs") as processes,
+    ):
         try:
             Pipeline(processes, settings, environment, console).watch()
         except Interrupted:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from futures_pipeline.commands.options import sole_user
+
 REFUSED = 1
 
 
@@ -114,3 +116,30 @@ def test_a_demo_does_not_mix_with_collected_rows(tmp_path: Path) -> None:
     answer = futures_pipeline("demo", "--once", "--data", str(tmp_path))
 
     assert "choose another with --data" in sentence(answer)
+
+
+def test_a_directory_has_one_collector(tmp_path: Path) -> None:
+    with sole_user(tmp_path, "collector"):
+        answer = futures_pipeline("collect", "--data", str(tmp_path))
+
+    assert "another collector is using it" in sentence(answer)
+
+
+def test_a_directory_has_one_demo(tmp_path: Path) -> None:
+    with sole_user(tmp_path, "pipeline"):
+        answer = futures_pipeline("demo", "--once", "--data", str(tmp_path))
+
+    assert "another pipeline is using it" in sentence(answer)
+
+
+def test_a_port_of_the_dagster_ui_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        answer = futures_pipeline(
+            "demo", "--data", str(tmp_path), FUTURES_PIPELINE_DAGSTER_PORT=str(port)
+        )
+
+    assert f"dagster.port: {port} is not allowed; it must be a port that no" in sentence(answer)
