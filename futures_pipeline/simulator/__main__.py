@@ -15,6 +15,7 @@ from futures_pipeline.simulator.broker import Broker
 from futures_pipeline.simulator.control import ControlPort
 from futures_pipeline.simulator.gateway import Gateway
 from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.limits import Limits
 from futures_pipeline.simulator.market import Market
 from futures_pipeline.simulator.recorded import RecordedMarket
 from futures_pipeline.simulator.recorded import describe as describe_files
@@ -50,6 +51,12 @@ log = logging.getLogger(__name__)
     default="",
     help="START@SYSTEM_SECONDS*SPEED; empty is system time.",
 )
+@click.option(
+    "--limits",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    help="Whether the broker's pacing and line limits are enforced and counted.",
+)
 @click.option("--describe", is_flag=True, help="Print what the recorded files hold, and exit.")
 def main(  # noqa: PLR0913 - one parameter an option
     port: int,
@@ -58,6 +65,7 @@ def main(  # noqa: PLR0913 - one parameter an option
     lead_seconds: float,
     recorded_paths: tuple[Path, ...],
     clock_text: str,
+    limits: str,
     describe: bool,
 ) -> None:
     """Answer the TWS API on 127.0.0.1 as an IB Gateway would."""
@@ -66,7 +74,8 @@ def main(  # noqa: PLR0913 - one parameter an option
         if describe:
             click.echo(json.dumps(describe_files(recorded_paths).as_json()))
             return
-        broker = Broker(_market(recorded_paths, seed, lead_seconds), parse_clock(clock_text))
+        market = _market(recorded_paths, seed, lead_seconds)
+        broker = Broker(market, parse_clock(clock_text), limits=Limits(limits == "on"))
         asyncio.run(_run(broker, port, control_port))
     except PipelineError as error:
         click.echo(str(error), err=True)

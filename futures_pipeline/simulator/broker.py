@@ -1,13 +1,15 @@
 """What all connections share: the market, the clock, the faults in force and the counters."""
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.sessions import TradingCalendar
-from futures_pipeline.simulator.faults import Faults
+from futures_pipeline.simulator.faults.state import Faults
+from futures_pipeline.simulator.limits import Limits, Pulse
 from futures_pipeline.simulator.market import Market
 from futures_pipeline.simulator.universe import (
     Hours,
@@ -20,6 +22,7 @@ from futures_pipeline.simulator.universe import (
 from futures_pipeline.simulator.wire import ContractQuery, Refused
 
 LOG_LENGTH = 100_000
+LONGEST_SLEEP_SECONDS, SHORTEST_SLEEP_SECONDS = 0.1, 0.005
 
 
 @dataclass
@@ -50,9 +53,20 @@ class Broker:
     clock: Clock
     faults: Faults = field(default_factory=Faults)
     statistics: Statistics = field(default_factory=Statistics)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.clock)
 
     def now(self) -> datetime:
-        return self.clock.now()
+        """Return the broker's time: the market clock's, unless a fault puts it wrong."""
+        return self.clock.now() + timedelta(seconds=self.faults.skew_seconds)
+
+    async def until(self, moment: datetime) -> None:
+        """Return once the market clock shows ``moment``, however fast it runs."""
+        while (left := (moment - self.clock.now()).total_seconds()) > 0:
+            wait = self.clock.system_seconds(left)
+            await asyncio.sleep(min(max(wait, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS))
 
     def calendar(self) -> TradingCalendar:
         return calendar_at(self.now())
@@ -77,6 +91,13 @@ class Broker:
         if not found:
             raise Refused(200, "No security definition has been found for the request")
         return found
+
+    def symbol_of(self, query: ContractQuery) -> str:
+        """Return the symbol that a contract block means, empty when nothing is known of it."""
+        calendar = self.calendar()
+        today = calendar.session_date(self.now())
+        found = matching(query, listings(today, calendar, expired=True))
+        return found[0].symbol if found else query.symbol
 
     def find_one(self, query: ContractQuery, expired: bool) -> Listing:
         """Return the one contract that a request describes.

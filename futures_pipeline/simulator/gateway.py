@@ -31,11 +31,19 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._connections: set[ClientSession] = set()
         self._all_gone = asyncio.Event()
+        self._beat: asyncio.Task[None] | None = None
+        broker.limits.clients = self.sessions
 
     async def listen(self, port: int) -> None:
         """Accept connections on ``port``; 0 takes a free one."""
         self._server = await listen(self._connected, port)
         self.port = port_of(self._server)
+        if self._beat is None:
+            self._beat = asyncio.get_running_loop().create_task(self.broker.pulse.beat())
+
+    @property
+    def is_refusing(self) -> bool:
+        return self._server is None
 
     def refuse(self) -> None:
         """Accept no new connection; the operating system refuses them."""
@@ -49,15 +57,22 @@ class Gateway:
             await self.listen(self.port)
 
     def drop(self, reset: bool) -> int:
-        """Close every client's connection and return how many there were."""
-        sessions = list(self.sessions.values())
-        for session in sessions:
+        """Close every connection and return how many clients there were."""
+        clients = len(self.sessions)
+        for session in list(self._connections):
             session.close(reset)
-        return len(sessions)
+        return clients
+
+    def notify(self, code: int, text: str) -> None:
+        """Send a notice to every client."""
+        for session in self.sessions.values():
+            session.error(-1, code, text)
 
     async def close(self) -> None:
         """End all connections, at once where a client does not read, and stop listening."""
         self.refuse()
+        if self._beat is not None:
+            self._beat.cancel()
         for reset in (False, True):
             for session in list(self._connections):
                 session.close(reset)
@@ -84,9 +99,11 @@ class Gateway:
                 self._all_gone.set()
 
     async def _serve(self, session: ClientSession) -> None:
+        faults = self.broker.faults
+        await faults.passed("handshake")
         if not await session.handshake() or session.client_id is None:
             return
-        if session.client_id in self.sessions:
+        if session.client_id in self.sessions or session.client_id in faults.ghosts:
             session.error(-1, *CLIENT_ID_IN_USE)
             return
         self.sessions[session.client_id] = session
@@ -96,7 +113,9 @@ class Gateway:
         try:
             session.start()
             while True:
-                dispatch(session, await session.receive())
+                fields = await session.receive()
+                if session.keeps_rate():
+                    dispatch(session, fields)
         finally:
             del self.sessions[session.client_id]
             pump.cancel()

@@ -20,7 +20,11 @@ from futures_pipeline.simulator.wire import Refused
 
 DAY_SECONDS = 86400
 BAR_SECONDS = {
+    "1 secs": 1,
     "5 secs": 5,
+    "10 secs": 10,
+    "15 secs": 15,
+    "30 secs": 30,
     "1 min": 60,
     "5 mins": 300,
     "15 mins": 900,

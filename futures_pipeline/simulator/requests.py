@@ -7,18 +7,22 @@ task, or raises ``Refused``.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from futures_pipeline.simulator import accounts, history, messages
 from futures_pipeline.simulator.details import MARKET_RULES, details_text
+from futures_pipeline.simulator.faults.state import UPSTREAM_IDS
+from futures_pipeline.simulator.limits import HistoryKey
 from futures_pipeline.simulator.market import SIDES, last_opened, trades_volume
 from futures_pipeline.simulator.session import ClientSession
-from futures_pipeline.simulator.streams import BarStream, TickStream
+from futures_pipeline.simulator.streams import BarStream, PartialStream, TickStream
 from futures_pipeline.simulator.ticks import Line
 from futures_pipeline.simulator.universe import Listing
 from futures_pipeline.simulator.wire import Cursor, ProtocolError, Refused
 
 Handler = Callable[[ClientSession, int, Cursor], None]
 EXCHANGE_MAP = "9c0001"
+COMPETING_SESSION = (10197, "No market data during competing live session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +35,38 @@ class Request:
 
 
 def dispatch(session: ClientSession, fields: list[str]) -> None:
-    """Answer one request; whatever happens, the client hears of it."""
+    """Answer one request; whatever happens, the client hears of it.
+
+    Only a request that needs a lost farm or server waits, until a fault's end dispatches it.
+    """
+    if session.broker.faults.holds(fields[0]):
+        session.waiting.append(fields)
+        return
     known = REQUESTS.get(fields[0])
     cursor = Cursor(fields[1:])
     request_id = -1
     try:
         if known is None:
             request_id = _unsupported_id(fields)
+            _refuse_by_fault(session, fields[0], request_id, "")
             _unsupported(session, request_id, fields[0])
             return
         cursor.skip(int(known.version))
         request_id = cursor.integer() if known.request_id else -1
+        if fields[0] in UPSTREAM_IDS and session.broker.faults.refusals:
+            symbol = session.broker.symbol_of(cursor.copy().contract())
+            _refuse_by_fault(session, fields[0], request_id, symbol)
         known.handler(session, request_id, cursor)
     except Refused as refused:
         session.error(request_id, refused.code, refused.text)
     except ProtocolError as error:
         session.error(request_id, 320, f"Error reading request. Message: {error}")
+
+
+def _refuse_by_fault(session: ClientSession, message_id: str, request_id: int, symbol: str) -> None:
+    refusal = session.broker.faults.refusal(message_id, symbol)
+    if refusal is not None:
+        raise Refused(refusal.code, refusal.text.format(request_id=request_id))
 
 
 def _unsupported_id(fields: list[str]) -> int:
@@ -82,11 +102,24 @@ def _market_data(session: ClientSession, request_id: int, cursor: Cursor) -> Non
     generics, snapshot, _regulatory = cursor.text(), cursor.flag(), cursor.flag()
     listing = session.broker.find_one(query, expired=False)
     _check_new(session, request_id)
-    session.send(messages.market_data_type(request_id, session.data_type))
+    session.broker.limits.line()
+    entitlement = session.broker.faults.entitlement(listing.symbol)
+    data_type = session.data_type
+    if entitlement is not None:
+        session.error(request_id, entitlement.code, entitlement.text)
+        data_type = entitlement.data_type or data_type
+    session.send(messages.market_data_type(request_id, data_type))
     tick = listing.instrument.tick_size
     session.send(messages.tick_request_parameters(request_id, tick, EXCHANGE_MAP))
     line = Line(request_id, listing, _generics(generics))
-    session.streams[request_id] = TickStream(session.broker, line, snapshot)
+    stream = TickStream(session.broker, line, snapshot)
+    session.streams[request_id] = PartialStream(stream, entitlement) if entitlement else stream
+    _warn_of_competition(session, request_id)
+
+
+def _warn_of_competition(session: ClientSession, request_id: int) -> None:
+    if session.broker.faults.competing:
+        session.error(request_id, *COMPETING_SESSION)
 
 
 def _generics(text: str) -> frozenset[int]:
@@ -104,8 +137,11 @@ def _realtime_bars(session: ClientSession, request_id: int, cursor: Cursor) -> N
     _check_new(session, request_id)
     if what not in ("TRADES", *SIDES[:3]) or (what != "TRADES" and not trades_volume(listing)):
         raise Refused(321, f"Error validating request.-'bX' : cause - Invalid data type {what!r}")
+    session.broker.limits.realtime_bars(session.broker.pulse.market())
+    session.broker.limits.line()
     stream = BarStream(session.broker, request_id, listing, what, regular)
     session.streams[request_id] = stream
+    _warn_of_competition(session, request_id)
 
 
 def _check_new(session: ClientSession, request_id: int) -> None:
@@ -133,6 +169,8 @@ def _history(session: ClientSession, request_id: int, cursor: Cursor) -> None:
             "Duplicate ticker ID for API historical data query",
         )
     request = history.parse_request(end, duration, bar, what, session.broker.now())
+    key = HistoryKey(listing.con_id, query.exchange, what, end, duration, bar, regular)
+    session.broker.limits.history(key, request.bar_seconds, session.broker.pulse.market())
     request = replace(request, regular_only=regular, epoch_dates=date_format == 2)
     session.run_request(request_id, _send_history(session, request_id, listing, request))
 
@@ -141,22 +179,27 @@ async def _send_history(
     session: ClientSession, request_id: int, listing: Listing, request: history.HistoryRequest
 ) -> None:
     broker = session.broker
-    rows: list[messages.Fields] = []
+    delay = broker.faults.history_delay_seconds
+    await broker.until(broker.clock.now() + timedelta(seconds=delay))
+    rows: list[tuple[int, messages.Fields]] = []
     hours = broker.hours(listing)
     days = history.sessions_of(request, hours)
     for day in days:
         bars = history.session_bars(broker.market, listing, hours, day, request)
         if bars is not None:
-            rows += history.bar_fields(bars, listing, day.session_date, request)
+            fields = history.bar_fields(bars, listing, day.session_date, request)
+            rows += zip(bars.start.tolist(), fields, strict=True)
         await asyncio.sleep(0)  # a long request must not hold up the streams
-    if not rows:
+    shown = broker.faults.altered(listing.symbol, request.bar_seconds, rows) if rows else None
+    if shown is None:
         missing = history.no_data(listing, request.what)
         session.error(request_id, missing.code, missing.text)
         return
     zone = listing.time_zone
     start = history.zoned(days[0].opens_at.timestamp(), zone)
     end = history.zoned(request.end.timestamp(), zone)
-    session.send(messages.historical_data(request_id, start, end, rows))
+    bars_shown = [row for _, row in shown]
+    session.send(messages.historical_data(request_id, start, end, bars_shown))
 
 
 def _cancel_history(session: ClientSession, request_id: int, _cursor: Cursor) -> None:

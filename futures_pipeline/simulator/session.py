@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from futures_pipeline.simulator import messages, wire
 from futures_pipeline.simulator.broker import Broker
-from futures_pipeline.simulator.messages import Fields
-from futures_pipeline.simulator.streams import BAR_SECONDS, Stream
+from futures_pipeline.simulator.faults.state import HISTORY_FARM, MARKET_FARM, UPSTREAM
+from futures_pipeline.simulator.limits import DROPPED_AFTER, MESSAGE_RATE, Window
+from futures_pipeline.simulator.streams import BAR_SECONDS, DeadStream, Stream
 
 ACCOUNT = "DU1234567"
 FIRST_REQUEST_ID = 1
@@ -22,9 +23,18 @@ START_API = "71"
 LONGEST_WAIT_SECONDS = 0.25
 SHORTEST_WAIT_SECONDS = 0.01
 NOTICES = (
-    (2104, "Market data farm connection is OK:usfarm"),
-    (2106, "HMDS data farm connection is OK:ushmds"),
-    (2158, "Sec-def data farm connection is OK:secdefil"),
+    (MARKET_FARM, 2104, "Market data farm connection is OK:usfarm"),
+    (HISTORY_FARM, 2106, "HMDS data farm connection is OK:ushmds"),
+    ("definitions", 2158, "Sec-def data farm connection is OK:secdefil"),
+)
+BROKEN_FARMS = {
+    MARKET_FARM: (2103, "Market data farm connection is broken:usfarm"),
+    HISTORY_FARM: (2105, "HMDS data farm connection is broken:ushmds"),
+}
+NO_SERVER = (
+    2110,
+    "Connectivity between Trader Workstation and server is broken. "
+    "It will be restored automatically.",
 )
 
 log = logging.getLogger(__name__)
@@ -41,10 +51,24 @@ class ClientSession:
         self.client_id: int | None = None
         self.data_type = 1
         self.streams: dict[int, Stream] = {}
+        self.waiting: list[list[str]] = []  # requests that a lost farm or server holds up
         self._reader = reader
         self._writer = writer
         self._recent: deque[float] = deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._arrivals = Window()
+        self._rate_errors = 0
+        self._holds = 0
+        self._held = bytearray()
+
+    @property
+    def lines(self) -> int:
+        """Return how many market data lines are in use; five-second bars take one each."""
+        return len(self.streams)
+
+    @property
+    def open_history(self) -> int:
+        return len(self._tasks)
 
     async def handshake(self) -> bool:
         """Agree on a version and read the client id; False when the client has to go."""
@@ -59,14 +83,19 @@ class ClientSession:
         if fields[0] != START_API:
             raise wire.ProtocolError(f"request {fields[0]} before the API was started")
         self.client_id = wire.Cursor(fields[2:]).integer()
+        await self.broker.faults.passed("start")
         return True
 
     def start(self) -> None:
         """Send what the client waits for before it is ready: account, first id, notices."""
         self.send(messages.managed_accounts(ACCOUNT))
         self.send(messages.next_valid_id(FIRST_REQUEST_ID))
-        for code, text in NOTICES:
-            self.error(-1, code, text)
+        lost = self.broker.faults.lost
+        if UPSTREAM in lost:
+            self.error(-1, *NO_SERVER)
+            return
+        for farm, code, text in NOTICES:
+            self.error(-1, *(BROKEN_FARMS[farm] if farm in lost else (code, text)))
 
     async def receive(self) -> list[str]:
         """Return the fields of the next request and count it."""
@@ -81,10 +110,51 @@ class ClientSession:
         self.broker.statistics.count(client_id, fields, self._recent)
         return fields
 
+    def keeps_rate(self) -> bool:
+        """Count a request for the message rate; False when it came too fast to be answered.
+
+        Raises:
+            ProtocolError: the client has been too fast too often and has to go.
+        """
+        if self.broker.limits.message(self._arrivals, self.broker.pulse.system()):
+            return True
+        self._rate_errors += 1
+        self.error(-1, MESSAGE_RATE.code, MESSAGE_RATE.text)
+        if self._rate_errors == DROPPED_AFTER:
+            raise wire.ProtocolError(f"more than {MESSAGE_RATE.most} messages a second")
+        return False
+
     def send(self, fields: Sequence[str]) -> None:
-        """Queue one message; nothing happens on a connection that is closing."""
-        if not self._writer.is_closing():
-            self._writer.write(wire.frame(fields))
+        """Queue one message, unless a fault mutes it."""
+        if fields[0] not in self.broker.faults.muted:
+            self.write(wire.frame(fields))
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes; nothing happens on a connection that is closing."""
+        if self._holds:
+            self._held += data
+        elif not self._writer.is_closing():
+            self._writer.write(data)
+
+    def hold(self, reading: bool) -> None:
+        """Send nothing until released; without ``reading`` the socket stays unread as well."""
+        self._holds += 1
+        if not reading:
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined] # it is a socket
+
+    def release(self, reading: bool) -> None:
+        """Undo one ``hold``; after the last, send what was held back."""
+        self._holds -= 1
+        if not reading and not self._writer.is_closing():
+            self._writer.transport.resume_reading()  # type: ignore[attr-defined] # it is a socket
+        if not self._holds:
+            held, self._held = bytes(self._held), bytearray()
+            self.write(held)
+
+    def kill_streams(self) -> None:
+        """Let every subscription stand and never say anything again."""
+        for request_id, stream in self.streams.items():
+            self.streams[request_id] = DeadStream(stream)
 
     def error(self, request_id: int, code: int, text: str) -> None:
         """Send an error or notice."""
@@ -117,16 +187,15 @@ class ClientSession:
         while not self._writer.is_closing():
             now, system = self.broker.now(), time.monotonic()
             for request_id, stream in list(self.streams.items()):
-                for message in self._due(stream, now, system):
+                if self.broker.faults.is_quiet(stream.listing.symbol):
+                    stream.skip(now)
+                    continue
+                for message in stream.due(now, system):
                     self.send(message)
                 if stream.finished:
                     self.streams.pop(request_id, None)
             await self._writer.drain()
             await asyncio.sleep(self._wait_seconds(now))
-
-    def _due(self, stream: Stream, now: datetime, system: float) -> list[Fields]:
-        due = stream.due(now, system)
-        return [] if stream.listing.symbol in self.broker.faults.silenced else due
 
     def _wait_seconds(self, now: datetime) -> float:
         """Return the machine's seconds to the next five-second bar or the next tick."""

@@ -1,11 +1,12 @@
 """The live subscriptions of one connection: quote lines and five-second bars."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from futures_pipeline.simulator import messages, ticks
 from futures_pipeline.simulator.broker import Broker
-from futures_pipeline.simulator.faults import planted
+from futures_pipeline.simulator.faults.plants import OUT_OF_ORDER, planted
+from futures_pipeline.simulator.faults.state import Entitlement
 from futures_pipeline.simulator.market import Bars, Quote, last_opened, previous_close, quote_at
 from futures_pipeline.simulator.messages import Fields
 from futures_pipeline.simulator.universe import Hours, Listing
@@ -13,6 +14,7 @@ from futures_pipeline.simulator.universe import Hours, Listing
 TICK_SECONDS = 0.25  # the broker samples futures and stocks this often
 SLOW_SECONDS = 60.0
 BAR_SECONDS = 5
+TICKS, BARS = "ticks", "bars"
 
 
 class Stream(Protocol):
@@ -22,8 +24,17 @@ class Stream(Protocol):
     def listing(self) -> Listing: ...
 
     @property
+    def kind(self) -> str:
+        """Return ``ticks`` or ``bars``."""
+        ...
+
+    @property
     def finished(self) -> bool:
         """Return whether nothing more will come."""
+        ...
+
+    def skip(self, now: datetime) -> None:
+        """Say nothing of what happened up to now, neither now nor later."""
         ...
 
     def due(self, now: datetime, system: float) -> list[Fields]:
@@ -34,12 +45,14 @@ class Stream(Protocol):
 class TickStream:
     """A market data line; a snapshot ends after its first ticks."""
 
+    kind = TICKS
+
     def __init__(self, broker: Broker, line: ticks.Line, snapshot: bool) -> None:
         self._broker = broker
         self._line = line
         self._snapshot = snapshot
         self._sent: Quote | None = None
-        self._started = False
+        self._latest: Quote | None = None
         self._was_open = False
         self._opened_at: datetime | None = None
         self._slow_at = 0.0
@@ -50,6 +63,9 @@ class TickStream:
     @property
     def listing(self) -> Listing:
         return self._line.listing
+
+    def skip(self, now: datetime) -> None:
+        """Do nothing: what changed meanwhile is sent when the line speaks again."""
 
     def due(self, now: datetime, system: float) -> list[Fields]:
         at = now.timestamp()
@@ -84,12 +100,17 @@ class TickStream:
         self._was_open = is_open
         if self._sent is not None and quote.at == self._sent.at:
             return []
-        plant = self._broker.faults.take(self.listing.symbol, "ticks")
+        plant = self._broker.faults.take(self.listing.symbol, TICKS)
         before = self._sent if plant is None else None
         out = ticks.changes(self._line, quote, before, is_open)
+        older, self._latest = self._latest, quote
         # After a planted update everything is sent again, so that the fault does not stay.
         self._sent = quote if plant is None else None
-        return [planted(plant, message) for message in out] if plant else out
+        if plant is None:
+            return out
+        if plant.kind == OUT_OF_ORDER and older is not None:
+            out += ticks.changes(self._line, older, None, is_open)
+        return [sent for message in out for sent in planted(plant, message)]
 
     def _slow(self, now: datetime) -> list[Fields]:
         at = now.timestamp()
@@ -104,6 +125,8 @@ class TickStream:
 class BarStream:
     """Five-second bars, each sent once it has ended; none is skipped, however fast time runs."""
 
+    kind = BARS
+
     def __init__(
         self, broker: Broker, request_id: int, listing: Listing, what: str, regular: bool
     ) -> None:
@@ -111,12 +134,16 @@ class BarStream:
         self._request_id = request_id
         self._what = what
         self._regular = regular
-        self._next = int(broker.now().timestamp()) // BAR_SECONDS * BAR_SECONDS
+        self._next = _ended(broker.now())
         self.listing = listing
         self.finished = False
 
+    def skip(self, now: datetime) -> None:
+        """Pass over the bars that ended meanwhile."""
+        self._next = max(self._next, _ended(now))
+
     def due(self, now: datetime, system: float) -> list[Fields]:  # noqa: ARG002 - Stream's form
-        ended = int(now.timestamp()) // BAR_SECONDS * BAR_SECONDS
+        ended = _ended(now)
         if ended <= self._next:
             return []
         first, self._next = self._next, ended
@@ -138,14 +165,61 @@ class BarStream:
         return found
 
     def _sent(self, bars: Bars) -> list[Fields]:
-        return [self._message(bars, row) for row in range(len(bars))]
+        return [sent for row in range(len(bars)) for sent in self._messages(bars, row)]
 
-    def _message(self, bars: Bars, row: int) -> Fields:
+    def _messages(self, bars: Bars, row: int) -> list[Fields]:
         prices = [float(values[row]) for values in (bars.open, bars.high, bars.low, bars.close)]
         rest = messages.bar_rest(
             float(bars.volume[row]), float(bars.wap[row]), int(bars.count[row])
         )
         start = int(bars.start[row])
         message = messages.realtime_bar(self._request_id, start, prices, rest)
-        plant = self._broker.faults.take(self.listing.symbol, "bars")
-        return planted(plant, message) if plant else message
+        plant = self._broker.faults.take(self.listing.symbol, BARS)
+        return planted(plant, message) if plant else [message]
+
+
+class PartialStream:
+    """A market data line of which the client gets only a part, or an old state."""
+
+    kind = TICKS
+
+    def __init__(self, stream: TickStream, entitlement: Entitlement) -> None:
+        self._stream = stream
+        self._entitlement = entitlement
+
+    @property
+    def listing(self) -> Listing:
+        return self._stream.listing
+
+    @property
+    def finished(self) -> bool:
+        return self._stream.finished
+
+    def skip(self, now: datetime) -> None:
+        self._stream.skip(now)
+
+    def due(self, now: datetime, system: float) -> list[Fields]:
+        known = now - timedelta(seconds=self._entitlement.delay_seconds)
+        due = map(self._entitlement.shown, self._stream.due(known, system))
+        return [message for message in due if message is not None]
+
+
+class DeadStream:
+    """A subscription that the broker has forgotten; only cancelling it is of use."""
+
+    finished = False
+
+    def __init__(self, stream: Stream) -> None:
+        self.listing = stream.listing
+        self.kind = stream.kind
+
+    def skip(self, now: datetime) -> None:
+        """Do nothing."""
+
+    def due(self, now: datetime, system: float) -> list[Fields]:  # noqa: ARG002 - Stream's form
+        return []
+
+
+def _ended(now: datetime) -> int:
+    """Return the end of the last five-second interval that is over."""
+    return int(now.timestamp()) // BAR_SECONDS * BAR_SECONDS

@@ -88,6 +88,10 @@ class Cursor:
             trading_class=self.text(),
         )
 
+    def copy(self) -> "Cursor":
+        """Return a cursor over what has not been read yet."""
+        return Cursor(self._fields[self._next :])
+
     def skip(self, count: int) -> None:
         """Pass over ``count`` fields."""
         for _ in range(count):

@@ -17,6 +17,7 @@ from futures_pipeline.simulator.broker import Broker
 from futures_pipeline.simulator.control import ControlPort
 from futures_pipeline.simulator.gateway import Gateway
 from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.limits import Limits
 from futures_pipeline.simulator.market import Market
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,12 +63,24 @@ class Simulated:
             await writer.wait_closed()
         return answer
 
+    async def fault(self, name: str, **parameters: Any) -> dict[str, Any]:
+        """Start a fault that must be acknowledged."""
+        answer = await self.command(command="fault", name=name, **parameters)
+        assert answer["ok"], answer
+        return answer
+
+    async def heal(self, name: str) -> None:
+        answer = await self.command(command="heal", name=name)
+        assert answer == {"ok": True, "healed": [name]}
+
 
 @asynccontextmanager
-async def running(market: Market, at: datetime = OPEN_MARKET) -> AsyncIterator[Simulated]:
+async def running(
+    market: Market, at: datetime = OPEN_MARKET, limits: bool = True
+) -> AsyncIterator[Simulated]:
     """Run a gateway over ``market`` for the body of a with statement."""
     clock = HandClock(at)
-    gateway = Gateway(Broker(market, clock))
+    gateway = Gateway(Broker(market, clock, limits=Limits(limits)))
     control = ControlPort(gateway)
     await gateway.listen(0)
     await control.listen(0)

@@ -45,6 +45,7 @@ async def test_it_says_when_it_is_ready_and_ends_cleanly(number: signal.Signals)
         (("--recorded", "no/such/folder"), "does not exist"),
         (("--describe", "--recorded", "no/such/folder"), "does not exist"),
         (("--seed", "x"), "Invalid value for '--seed'"),
+        (("--limits", "x"), "Invalid value for '--limits'"),
     ],
 )
 async def test_wrong_input_is_one_sentence_and_code_two(

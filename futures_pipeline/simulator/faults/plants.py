@@ -1,26 +1,34 @@
-"""What can be made to go wrong in the data: planted values and silenced symbols.
+"""Wrong, repeated and missing updates of the ticks and bars of a symbol.
 
-Adding a fault to the data is adding a line to ``PLANTS``.
+A plant changes the messages of the next updates. Adding one is adding a line to ``EDITS``, or
+a kind of its own where the number of messages changes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from futures_pipeline.simulator.faults.counting import ANY, Charge, concerns
 from futures_pipeline.simulator.messages import Fields, text
 
 PRICE_TICK, SIZE_TICK, BAR = "1", "2", "50"
 BID, LAST, VOLUME = "1", "4", "8"
 CROSSED_BY = 1.01
+DUPLICATE, MISSING, OUT_OF_ORDER = "duplicate", "missing", "out_of_order"
 
 
 @dataclass
 class Plant:
-    """A wrong value for the next ``left`` updates of a symbol's ticks or bars."""
+    """What happens to the next updates of some symbols' ticks or bars."""
 
     kind: str
     stream: str
-    left: int
-    value: float
+    charge: Charge
+    symbols: str = ANY
+    value: float = 1.0
+
+    def takes(self, symbol: str, stream: str) -> bool:
+        """Return whether this update is concerned, and use up one of the count if so."""
+        return stream == self.stream and concerns(self.symbols, symbol) and self.charge.take()
 
 
 def _with(message: Fields, position: int, value: str) -> Fields:
@@ -59,7 +67,7 @@ def _price(message: Fields, value: float) -> Fields:
     return _with(message, 4, text(value)) if _is_tick(message, PRICE_TICK, LAST) else message
 
 
-PLANTS: Mapping[str, Callable[[Fields, float], Fields]] = {
+EDITS: Mapping[str, Callable[[Fields, float], Fields]] = {
     "crossed": _crossed,
     "nan": _nan,
     "negative_volume": _negative_volume,
@@ -67,24 +75,11 @@ PLANTS: Mapping[str, Callable[[Fields, float], Fields]] = {
 }
 
 
-@dataclass
-class Faults:
-    """The faults in force, by symbol."""
-
-    silenced: set[str] = field(default_factory=set)
-    plants: dict[str, Plant] = field(default_factory=dict)
-
-    def take(self, symbol: str, stream: str) -> Plant | None:
-        """Return the plant for this update and use up one of its count."""
-        plant = self.plants.get(symbol)
-        if plant is None or plant.stream != stream:
-            return None
-        plant.left -= 1
-        if plant.left == 0:
-            del self.plants[symbol]
-        return plant
-
-
-def planted(plant: Plant, message: Fields) -> Fields:
-    """Return a message as the plant wants it."""
-    return PLANTS[plant.kind](message, plant.value)
+def planted(plant: Plant, message: Fields) -> list[Fields]:
+    """Return what is sent in place of a message."""
+    if plant.kind == DUPLICATE:
+        return [message, message]
+    if plant.kind == MISSING:
+        return []
+    edit = EDITS.get(plant.kind)
+    return [edit(message, plant.value) if edit else message]
