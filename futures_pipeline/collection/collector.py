@@ -17,7 +17,7 @@ from futures_pipeline.collection.requests import Desk
 from futures_pipeline.collection.streams import Streams
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for
-from futures_pipeline.domain.errors import GatewayError, PipelineError
+from futures_pipeline.domain.errors import GatewayError, GatewayUnavailable, PipelineError
 from futures_pipeline.domain.sessions import minute_floor
 from futures_pipeline.storage.spool import NewBatch, NewRequest, Request, Spool
 from futures_pipeline.storage.tables import BARS_1M
@@ -59,11 +59,13 @@ class Collector:
             GatewayError: the first connection could not be made.
             PipelineError: the gateway lists none of the symbols, or the spool fails.
         """
-        self._spool.forget(OF_THE_MOMENT, self._clock.now() - KEEP_ENDED_REQUESTS)
         session: GatewaySession | None = await first_session(self._settings.gateway, self._pause)
         while session is not None:
             try:
                 await self._serve(session)
+            except GatewayError as error:
+                log.warning("session_given_up reason=%r", str(error))
+                await self._pause(FIRST_BACK_OFF_SECONDS)
             except PipelineError:
                 raise
             except Exception:
@@ -94,20 +96,11 @@ class Collector:
         recovered = self._spool.recover(OF_THE_MOMENT, self._clock.now())
         log.info("session_started requests_recovered=%d", recovered)
         desk = Desk(session, self._spool, self._clock, self._calendar, settings.max_attempts)
-        await self._learn(desk)
-        universe = Universe(
-            [i for i in self._settings.instruments if desk.listings.knows(i)],
-            desk.listings.futures,
-            settings.front_month,
-            self._calendar,
-        )
-        now = self._clock.now()
+        await self._learn(desk, self._first_asked())
         streams = Streams(session, self._calendar, self._clock)
-        streams.follow(desk.listings.current(universe, now))
-        asked = self._spool.enqueue(history_plan(universe, now, settings.history_sessions), now)
-        log.info("history_planned requests=%d sessions=%d", asked, settings.history_sessions)
+        self._plan(desk, streams)
         work = [
-            asyncio.create_task(self._work_rounds(desk, streams, universe)),
+            asyncio.create_task(self._work_rounds(desk, streams)),
             asyncio.create_task(self._work_history(desk)),
             asyncio.create_task(until_first(session.lost, self._stopped)),
         ]
@@ -123,21 +116,53 @@ class Collector:
         if session.lost.is_set():
             log.warning("session_lost")
 
-    async def _learn(self, desk: Desk) -> None:
-        """Ask for the contracts of every symbol; leave out those that do not exist."""
-        instruments = {instrument.symbol: instrument for instrument in self._settings.instruments}
+    def _first_asked(self) -> list[Request]:
+        """Put a question for each symbol's contracts into the queue and claim them."""
         now = self._clock.now()
-        self._spool.enqueue([NewRequest(DETAILS, symbol, 0) for symbol in instruments], now)
-        for request in self._spool.claim([DETAILS], len(instruments), now):
-            if request.symbol in instruments:
-                await desk.contract_details(request, instruments[request.symbol])
-        if not desk.listings.by_name and not desk.session.lost.is_set():
-            raise PipelineError(
-                f"gateway: none of {', '.join(instruments)} has a contract there; "
-                "check collection.symbols and the account's permissions"
-            )
+        symbols = self._settings.collection.symbols
+        self._spool.enqueue([NewRequest(DETAILS, symbol, 0) for symbol in symbols], now)
+        return self._spool.claim([DETAILS], len(symbols), now)
 
-    async def _work_rounds(self, desk: Desk, streams: Streams, universe: Universe) -> None:
+    async def _learn(self, desk: Desk, asked: list[Request]) -> None:
+        """Ask for contracts; what timed out is asked again by a later round.
+
+        Raises:
+            PipelineError: the gateway lists nothing that is wanted, for good.
+            GatewayUnavailable: nothing is known, but a new session may know more.
+        """
+        instruments = {instrument.symbol: instrument for instrument in self._settings.instruments}
+        again = False
+        for request in asked:
+            again |= await desk.contract_details(request, instruments[request.symbol])
+        if desk.listings.by_name:
+            return
+        names = ", ".join(instruments)
+        if again or desk.session.lost.is_set():
+            raise GatewayUnavailable(f"gateway: no contract of {names} was told; trying again")
+        raise PipelineError(
+            f"gateway: none of {names} has a contract there; "
+            "check collection.symbols and the account's permissions"
+        )
+
+    def _plan(self, desk: Desk, streams: Streams) -> None:
+        """Open the lines of the present session and ask for the history that is missing."""
+        now = self._clock.now()
+        settings = self._settings.collection
+        universe = self._universe(desk)
+        streams.follow(desk.listings.current(universe, now))
+        asked = self._spool.enqueue(history_plan(universe, now, settings.history_sessions), now)
+        log.info("history_planned requests=%d sessions=%d", asked, settings.history_sessions)
+
+    def _universe(self, desk: Desk) -> Universe:
+        known = desk.listings.symbols
+        return Universe(
+            [instrument for instrument in self._settings.instruments if instrument.symbol in known],
+            desk.listings.futures,
+            self._settings.collection.front_month,
+            self._calendar,
+        )
+
+    async def _work_rounds(self, desk: Desk, streams: Streams) -> None:
         interval = timedelta(seconds=self._settings.collection.snapshot_interval_seconds)
         repaired_at = session_date = None
         with suppress(TimeoutError):  # a first round before the first quotes would be empty
@@ -145,8 +170,12 @@ class Collector:
         while True:
             started = self._clock.now()
             if session_date != (today := self._calendar.session_date(started)):
-                streams.follow(desk.listings.current(universe, started))
+                streams.follow(desk.listings.current(self._universe(desk), started))
+                self._spool.forget(OF_THE_MOMENT, started - KEEP_ENDED_REQUESTS)
                 session_date = today
+            if late := self._spool.claim([DETAILS], len(self._settings.instruments), started):
+                await self._learn(desk, late)
+                self._plan(desk, streams)
             self._round(streams, started)
             if repaired_at is None or started - repaired_at >= REPAIR_EVERY:
                 self._ask_for_gaps(streams, started)

@@ -48,16 +48,52 @@ def number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) or value == NO_PRICE else float(value)
 
 
-def snapshot_row(listed: Listed, ticker: ib_async.Ticker, observed_at: datetime) -> dict[str, Any]:
-    """Return the ticker's present state as a row, without its session date."""
-    last_at = ticker.rtTime or ticker.lastTimestamp or ticker.delayedLastTimestamp
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best bid and ask with their sizes; None where a side is missing."""
+
+    bid: float | None
+    ask: float | None
+    bid_size: float | None
+    ask_size: float | None
+
+    @property
+    def is_crossed(self) -> bool:
+        return self.bid is not None and self.ask is not None and self.bid > self.ask
+
+
+NO_QUOTE = Quote(None, None, None, None)
+
+
+def quote_of(ticker: ib_async.Ticker) -> Quote:
+    """Return the ticker's present bid and ask."""
+    sides = (ticker.bid, ticker.ask, ticker.bidSize, ticker.askSize)
+    return Quote(*(number(value) for value in sides))
+
+
+def snapshot_row(
+    listed: Listed,
+    ticker: ib_async.Ticker,
+    quote: Quote,
+    times: tuple[datetime, datetime | None],
+) -> dict[str, Any]:
+    """Return the present state of a contract as a row, without its session date.
+
+    ``times``: when it is observed, and when its last price arrived here. The exchange's own
+    time of the last trade is used where there is one; an index has none, so its price is as
+    old as its arrival.
+    """
+    observed_at, arrived_at = times
+    stamped = ticker.rtTime or ticker.lastTimestamp or ticker.delayedLastTimestamp
+    is_index = listed.instrument.kind is Kind.INDEX
+    last_at = arrived_at if is_index and stamped is None else stamped
     return {
         **listed.identity,
         "timestamp": observed_at,
-        "bid": number(ticker.bid),
-        "ask": number(ticker.ask),
-        "bid_size": number(ticker.bidSize),
-        "ask_size": number(ticker.askSize),
+        "bid": quote.bid,
+        "ask": quote.ask,
+        "bid_size": quote.bid_size,
+        "ask_size": quote.ask_size,
         "last": number(ticker.last),
         "last_at": None if last_at is None else last_at.astimezone(UTC),
         "volume": number(ticker.volume),

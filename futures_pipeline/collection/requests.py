@@ -41,9 +41,10 @@ class Listings:
     by_name: dict[str, Listed] = field(default_factory=dict)
     spot: dict[str, Listed] = field(default_factory=dict)
 
-    def knows(self, instrument: Instrument) -> bool:
-        """Return whether the broker lists a contract of ``instrument``."""
-        return instrument.symbol in self.futures or instrument.symbol in self.spot
+    @property
+    def symbols(self) -> set[str]:
+        """Return the symbols of which the broker lists a contract."""
+        return {*self.futures, *self.spot}
 
     def current(self, universe: Universe, now: datetime) -> list[Listed]:
         """Return the contracts to stream in the session of ``now``."""
@@ -76,23 +77,26 @@ class Desk:
     max_attempts: int
     listings: Listings = field(default_factory=Listings)
 
-    async def contract_details(self, request: Request, instrument: Instrument) -> None:
-        """Learn which contracts of an instrument exist."""
+    async def contract_details(self, request: Request, instrument: Instrument) -> bool:
+        """Learn which contracts of an instrument exist; return whether asking again may help."""
         is_future = instrument.kind is Kind.FUTURE
         ask = self.session.futures if is_future else self.session.spot
         try:
             details = await ask(instrument)
         except (RequestFailed, ConnectionError) as error:
-            self._failed(request, error)
-            return
+            return self._failed(request, error) == "pending"
         self._remember(instrument, details)
         self.spool.finish([request.id], [], self.clock.now())
+        return False
 
     async def backfill(self, request: Request) -> None:
         """Fetch one window of one-minute bars and keep those that have ended."""
         listed = self.listings.by_name.get(request.parameters["contract"])
         if listed is None:
-            self._put_back(request, Meaning("not_listed", Outcome.DEAD), "contract is not listed")
+            known = request.symbol in self.listings.symbols
+            outcome = Outcome.DEAD if known else Outcome.RETRY
+            text = f"{request.parameters['contract']} is not among the listed contracts"
+            self._put_back(request, Meaning("not_listed", outcome), text)
             return
         try:
             batches = await self._history(listed, request.parameters)
@@ -135,7 +139,7 @@ class Desk:
                 known = self.listings.futures.setdefault(instrument.symbol, [])
                 known.append(FuturesContract(expiry, instrument.symbol, name, contract.conId))
 
-    def _failed(self, request: Request, error: Exception) -> None:
+    def _failed(self, request: Request, error: Exception) -> str:
         if isinstance(error, RequestTimedOut):
             found = TIMED_OUT
         elif isinstance(error, RequestFailed):
@@ -144,10 +148,10 @@ class Desk:
             found = LOST
         if found.outcome is Outcome.NO_DATA:
             self.spool.finish([request.id], [], self.clock.now())
-        else:
-            self._put_back(request, found, str(error))
+            return "done"
+        return self._put_back(request, found, str(error))
 
-    def _put_back(self, request: Request, found: Meaning, text: str) -> None:
+    def _put_back(self, request: Request, found: Meaning, text: str) -> str:
         now = self.clock.now()
         status, seconds = after_failure(request.attempts, found, self.max_attempts)
         again = now + timedelta(seconds=seconds)
@@ -163,3 +167,4 @@ class Desk:
             text,
             found.remedy,
         )
+        return status

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,15 +10,19 @@ from typing import Any
 
 import ib_async
 
+from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.collection.bars import MINUTE, Bar, MinuteBuilder
 from futures_pipeline.collection.connection import GatewaySession
 from futures_pipeline.collection.normalize import (
     DATA_TYPES,
+    NO_QUOTE,
     Listed,
+    Quote,
     age_seconds,
     bar_row,
     five_second_bar,
     number,
+    quote_of,
     snapshot_row,
 )
 from futures_pipeline.domain.clock import Clock
@@ -31,6 +36,9 @@ log = logging.getLogger(__name__)
 STALE_QUOTE_SECONDS = 300.0
 # How long a new line may say nothing before that is a failure.
 FIRST_WORD = timedelta(minutes=1)
+# Two messages of one quote are milliseconds apart; a cross that lasts longer is real.
+TORN_QUOTE_SECONDS = 0.25
+LAST_PRICE_TICKS = frozenset({4, 68})
 
 
 @dataclass(slots=True)
@@ -44,14 +52,41 @@ class Line:
     opened_at: datetime
     checked_until: datetime
     builder: MinuteBuilder = field(default_factory=MinuteBuilder)
-    last_datum_at: datetime | None = None
+    quote: Quote = NO_QUOTE
+    crossed_since: float | None = None
+    last_quote_at: datetime | None = None
+    last_price_at: datetime | None = None
     minutes: set[datetime] = field(default_factory=set)
 
     @property
     def has_spoken(self) -> bool:
-        """Whether a price has come since the line was opened."""
-        prices = (self.ticker.bid, self.ticker.ask, self.ticker.last)
-        return any(number(price) is not None for price in prices)
+        """Whether everything a snapshot needs has come: a last price, or both sides."""
+        if self.listed.instrument.kind is Kind.INDEX:
+            return number(self.ticker.last) is not None
+        return None not in (self.quote.bid, self.quote.ask)
+
+    @property
+    def has_a_price(self) -> bool:
+        """Whether any price has come since the line was opened."""
+        last = number(self.ticker.last)
+        return any(price is not None for price in (self.quote.bid, self.quote.ask, last))
+
+    def take(self, now: datetime, machine_seconds: float) -> None:
+        """Note what the ticker has just been told.
+
+        Bid and ask come in two messages, so between them the pair looks crossed; the pair
+        before stands until the cross has lasted.
+        """
+        self.last_quote_at = now
+        if any(tick.tickType in LAST_PRICE_TICKS for tick in self.ticker.ticks):
+            self.last_price_at = now
+        quote = quote_of(self.ticker)
+        if not quote.is_crossed:
+            self.quote, self.crossed_since = quote, None
+        elif self.crossed_since is None:
+            self.crossed_since = machine_seconds
+        elif machine_seconds - self.crossed_since >= TORN_QUOTE_SECONDS:
+            self.quote = quote
 
     def gap(self, until: datetime) -> tuple[datetime, datetime] | None:
         """Return the span of open minutes up to ``until`` that the stream did not complete.
@@ -114,7 +149,9 @@ class Streams:
         for line in self.lines(symbol):
             reason = _why_not(line, now)
             if not reason:
-                rows.append(snapshot_row(line.listed, line.ticker, now))
+                rows.append(
+                    snapshot_row(line.listed, line.ticker, line.quote, (now, line.last_price_at))
+                )
         return rows, "" if rows else reason
 
     def _opened(self, listed: Listed) -> Line:
@@ -139,7 +176,7 @@ class Streams:
         for ticker in tickers:
             line = self._lines.get(ticker.contract.conId) if ticker.contract else None
             if line is not None:
-                line.last_datum_at = now
+                line.take(now, time.monotonic())
         if all(line.has_spoken or not line.hours.is_open(now) for line in self.all_lines):
             self.all_spoken.set()
 
@@ -154,7 +191,6 @@ class Streams:
 
     def _complete(self, line: Line, bar: Bar) -> None:
         now = self._clock.now()
-        line.last_datum_at = now
         minute = line.builder.add(bar)
         if minute is not None:
             line.minutes.add(minute.starts_at)
@@ -162,21 +198,12 @@ class Streams:
             self._minutes.append(bar_row(line.listed, minute, "realtime", data_type, now))
 
 
-def market_hours(kind: Kind, calendar: TradingCalendar) -> Timetable:
-    """Return the timetable in which a kind of instrument is expected to quote."""
-    return {
-        Kind.FUTURE: calendar.globex,
-        Kind.ETF: calendar.extended,
-        Kind.INDEX: calendar.regular,
-    }[kind]
-
-
 def _why_not(line: Line, now: datetime) -> str:
     """Return why no snapshot of ``line`` can be taken; empty when one can."""
     if not line.hours.is_open(now):
         return "market_closed"
-    if line.last_datum_at is None or not line.has_spoken:
+    if line.last_quote_at is None or not line.has_a_price:
         return "no_price_yet"
-    if age_seconds(line.last_datum_at, now) > STALE_QUOTE_SECONDS:
+    if age_seconds(line.last_quote_at, now) > STALE_QUOTE_SECONDS:
         return "stale_stream"
     return ""

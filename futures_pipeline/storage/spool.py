@@ -5,6 +5,7 @@ both or neither. Nothing is deleted here: the spool is the journal the lake can 
 from.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,8 +75,8 @@ BATCHES = sa.Table(
 class NewRequest:
     """A request to put into the queue.
 
-    ``identity`` names the work itself: while one request with it is known, whatever its
-    status, a second is not taken. None is always taken. A smaller ``priority`` is sooner.
+    ``identity`` names the work itself, which is done once; None is always taken. A smaller
+    ``priority`` is sooner.
     """
 
     kind: str
@@ -142,27 +143,27 @@ class Spool:
     # --- the queue ---------------------------------------------------------------------
 
     def enqueue(self, requests: Iterable[NewRequest], now: datetime) -> int:
-        """Add requests whose identity is not known yet; return how many were added."""
+        """Add requests; return how many are now waiting that were not before.
+
+        An identity that is known is not added again. If it had ended failed or dead it is
+        put back with all its attempts, because what stood in its way may be gone.
+        """
+        wanted = list(requests)
+        named = {request.identity: request for request in wanted if request.identity is not None}
+        unnamed = [request for request in wanted if request.identity is None]
         with self._transaction() as connection:
-            known = set(connection.scalars(sa.select(REQUESTS.c.identity)))
-            rows = [
-                {
-                    "kind": request.kind,
-                    "symbol": request.symbol,
-                    "parameters": request.parameters,
-                    "identity": request.identity,
-                    "priority": request.priority,
-                    "status": "pending",
-                    "attempts": 0,
-                    "not_before": now,
-                    "created_at": now,
-                    "updated_at": now,
-                }
-                for request in _unknown(requests, known)
-            ]
+            mine = REQUESTS.c.identity.in_(named)
+            known = set(connection.scalars(sa.select(REQUESTS.c.identity).where(mine)))
+            again = connection.execute(
+                sa.update(REQUESTS)
+                .where(mine, REQUESTS.c.status.in_(["failed", "dead"]))
+                .values(status="pending", attempts=0, not_before=now, updated_at=now)
+            )
+            fresh = [request for identity, request in named.items() if identity not in known]
+            rows = [_row(request, now) for request in (*unnamed, *fresh)]
             if rows:
                 connection.execute(sa.insert(REQUESTS), rows)
-            return len(rows)
+            return len(rows) + int(again.rowcount)
 
     def recover(self, of_the_moment: Sequence[str], now: datetime) -> int:
         """Put back what a dead collector was working on; return how many requests.
@@ -255,6 +256,12 @@ class Spool:
         with self._transaction() as connection:
             connection.execute(change)
 
+    def last_request(self, kind: str) -> int:
+        """Return the id of the newest request of a kind, 0 without one."""
+        query = sa.select(sa.func.max(REQUESTS.c.id)).where(REQUESTS.c.kind == kind)
+        with self._transaction() as connection:
+            return connection.scalar(query) or 0
+
     def request_counts(self) -> dict[tuple[str, str], int]:
         """Return the number of requests by (kind, status)."""
         query = sa.select(REQUESTS.c.kind, REQUESTS.c.status, sa.func.count()).group_by(
@@ -308,7 +315,7 @@ class Spool:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
             raise SpoolError(
                 f"spool {self._engine.url.render_as_string()}: {cause}; "
@@ -335,12 +342,19 @@ def from_payload(payload: bytes) -> pl.DataFrame:
         raise SpoolError(f"spool batch: payload is not Arrow IPC ({error})") from error
 
 
-def _unknown(requests: Iterable[NewRequest], known: set[str | None]) -> Iterator[NewRequest]:
-    """Yield requests whose identity is not ``known``, which learns the ones yielded."""
-    for request in requests:
-        if request.identity is None or request.identity not in known:
-            known.add(request.identity)
-            yield request
+def _row(request: NewRequest, now: datetime) -> dict[str, Any]:
+    return {
+        "kind": request.kind,
+        "symbol": request.symbol,
+        "parameters": request.parameters,
+        "identity": request.identity,
+        "priority": request.priority,
+        "status": "pending",
+        "attempts": 0,
+        "not_before": now,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _insert(connection: sa.Connection, batches: Iterable[NewBatch], now: datetime) -> None:

@@ -51,14 +51,18 @@ def test_a_request_put_back_waits_until_it_is_due(spool: Spool) -> None:
     assert (again.id, again.attempts, again.parameters) == (first.id, 2, {"days": 1})
 
 
-def test_a_known_identity_is_not_queued_twice_whatever_became_of_it(spool: Spool) -> None:
-    assert spool.enqueue([request("ES", identity="es:1"), request("NQ", identity="nq:1")], AT) == 2
+def test_a_known_identity_is_not_queued_twice_and_a_refused_one_is_tried_anew(
+    spool: Spool,
+) -> None:
+    wanted = [request("ES", identity="es:1"), request("NQ", identity="nq:1")]
+    assert spool.enqueue(wanted, AT) == 2
     taken = spool.claim(KINDS, 2, AT)
     spool.finish([taken[0].id], [], AT)
-    spool.put_back(taken[1].id, "dead", ("no_contract", "200"), (AT, AT))
+    spool.put_back(taken[1].id, "dead", ("not_subscribed", "354"), (AT, AT))
 
-    assert spool.enqueue([request("ES", identity="es:1"), request("NQ", identity="nq:1")], AT) == 0
-    assert spool.enqueue([request("ES"), request("ES")], AT) == 2
+    assert spool.enqueue(wanted, AT) == 1
+    (again,) = spool.claim(KINDS, 2, AT)
+    assert (again.symbol, again.attempts) == ("NQ", 1)
 
 
 def test_one_identity_twice_in_one_call_is_one_request(spool: Spool) -> None:
