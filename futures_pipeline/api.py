@@ -12,6 +12,7 @@ import polars as pl
 
 from futures_pipeline.config import load_settings
 from futures_pipeline.domain.contracts import parse_local_symbol
+from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline.domain.instruments import UNIVERSE, select_instruments
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.tables import CHANGE_METRICS
@@ -19,9 +20,10 @@ from futures_pipeline.storage.tables import CHANGE_METRICS
 CHANGES = ("change_1h", "change_4h", "change_overnight", "change_daily")
 # A symbol whose market is shut (an index overnight, a holiday) is found this far back.
 RECENT_SESSIONS = 5
+MOST_HOURS = 24.0 * 366 * 20
 
 
-def get_latest_snapshots(*, data: Path | None = None) -> dict[str, dict[str, Any]]:
+def get_latest_snapshots(*, data: Path | str | None = None) -> dict[str, dict[str, Any]]:
     """Return the newest snapshot of each symbol: symbol to column values.
 
     Futures show their front month. Columns are those of ``futures_snapshots`` and its
@@ -39,7 +41,7 @@ def get_latest_snapshots(*, data: Path | None = None) -> dict[str, dict[str, Any
 
 
 def get_historical_snapshots(
-    symbol: str, hours: float, *, data: Path | None = None
+    symbol: str, hours: float, *, data: Path | str | None = None
 ) -> pl.DataFrame:
     """Return the snapshots of the ``hours`` before a symbol's newest one, oldest first.
 
@@ -48,8 +50,11 @@ def get_historical_snapshots(
 
     Raises:
         UnknownSymbol: the symbol is not in the universe.
+        ConfigurationError: ``hours`` is not a number above 0.
     """
     (instrument,) = select_instruments([symbol])
+    if not 0 < hours <= MOST_HOURS:
+        raise ConfigurationError("hours", hours, f"above 0 and at most {MOST_HOURS:g}")
     lake, name = _lake(data), instrument.snapshot_table
     table = lake.open(name)
     sessions = table.session_dates() if table else []
@@ -60,7 +65,7 @@ def get_historical_snapshots(
     return _with_changes(lake, recent).sort("timestamp", "contract")
 
 
-def get_change_metrics(symbol: str, *, data: Path | None = None) -> dict[str, Any]:
+def get_change_metrics(symbol: str, *, data: Path | str | None = None) -> dict[str, Any]:
     """Return a symbol's newest row of ``change_metrics``, front month for futures.
 
     ``change_*`` are price points, ``return_*`` fractions; where one is None, ``reason_*``
@@ -75,8 +80,8 @@ def get_change_metrics(symbol: str, *, data: Path | None = None) -> dict[str, An
     return _newest(rows) if rows.height else {}
 
 
-def _lake(data: Path | None) -> Lake:
-    return Lake(load_settings(data=data).lake_path)
+def _lake(data: Path | str | None) -> Lake:
+    return Lake(load_settings(data=None if data is None else Path(data)).lake_path)
 
 
 def _recent(lake: Lake, name: str) -> pl.DataFrame:

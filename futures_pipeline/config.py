@@ -16,11 +16,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from futures_pipeline.domain.clock import Clock, parse_clock
+from futures_pipeline.domain.contracts import parse_local_symbol
 from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError, UnknownSymbol
 from futures_pipeline.domain.instruments import (
     UNIVERSE,
     Instrument,
-    checked_symbol,
     select_instruments,
 )
 
@@ -79,7 +79,9 @@ class CollectionSettings(Section):
     @field_validator("symbols", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(value.split(",")) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(","))
+        return value
 
     @field_validator("symbols")
     @classmethod
@@ -91,7 +93,8 @@ class CollectionSettings(Section):
     @classmethod
     def _pairs(cls, value: object) -> object:
         if isinstance(value, str):
-            return dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+            pairs = (pair.partition("=") for pair in value.split(",") if pair.strip())
+            return {symbol.strip(): contract.strip() for symbol, _, contract in pairs}
         return value
 
     @field_validator("front_month")
@@ -99,7 +102,9 @@ class CollectionSettings(Section):
     def _front_symbols(cls, value: dict[str, str]) -> dict[str, str]:
         for symbol, contract in value.items():
             select_instruments([symbol])
-            checked_symbol(contract)
+            parsed = parse_local_symbol(contract, date(2025, 1, 1))
+            if parsed is None or parsed[0] != symbol:
+                raise ValueError(f'a contract of {symbol}, such as {{{symbol} = "{symbol}H6"}}')
         return value
 
 
@@ -204,7 +209,7 @@ def writable_directory(directory: Path) -> Path:
 
 def _read_file(config: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
     named = config or (
-        Path(environment[f"{PREFIX}CONFIG"]) if f"{PREFIX}CONFIG" in environment else None
+        Path(environment[f"{PREFIX}CONFIG"]) if environment.get(f"{PREFIX}CONFIG") else None
     )
     path = named or Path(CONFIG_FILE)
     if named is None and not path.exists():

@@ -56,6 +56,7 @@ def test_lists_and_pairs_can_come_from_the_environment() -> None:
         ("[dagster]\nfirst_session = 'soon'\n", ["dagster.first_session", "soon", "a valid date"]),
         ("[collection]\nsnapshot_interval_seconds = 0\n", ["snapshot_interval_seconds", "0"]),
         ("[collection]\nsnapshot_interval_seconds = nan\n", ["snapshot_interval_seconds", "nan"]),
+        ('[collection.front_month]\nES = "NQH6"\n', ["front_month", "a contract of ES"]),
     ],
 )
 def test_a_bad_file_is_refused_with_key_value_and_remedy(
@@ -124,3 +125,19 @@ def test_the_documentation_names_every_key() -> None:
             or type(getattr(settings, section)).model_fields
         ):
             assert f"`{section}.{key}`" in page
+
+
+def test_a_front_month_that_is_no_pair_is_refused() -> None:
+    with pytest.raises(PipelineError, match="rubbish"):
+        load_settings(environment={"FUTURES_PIPELINE_COLLECTION_FRONT_MONTH": "rubbish"})
+
+
+def test_blanks_and_empty_variables_do_no_harm() -> None:
+    settings = load_settings(
+        environment={
+            "FUTURES_PIPELINE_COLLECTION_SYMBOLS": "ES, SPY",
+            "FUTURES_PIPELINE_CONFIG": "",
+        }
+    )
+
+    assert settings.collection.symbols == ("ES", "SPY")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,13 +26,20 @@ from futures_pipeline.commands.pipeline import Pipeline
 from futures_pipeline.commands.processes import Interrupted, Processes, python_module
 from futures_pipeline.config import Settings, load_settings, writable_directory
 from futures_pipeline.domain.calendar import calendar_for
-from futures_pipeline.domain.clock import ReplayClock, SystemClock, parse_time, start_clock
+from futures_pipeline.domain.clock import (
+    ReplayClock,
+    SystemClock,
+    checked_speed,
+    parse_time,
+    start_clock,
+)
 from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError
 from futures_pipeline.domain.sessions import NEW_YORK
 
 ONCE_SPEED, LIVE_SPEED = 60.0, 10.0
 ONCE_INGEST_SECONDS, LIVE_INGEST_SECONDS = 5, 20
 MARKER = "demo.json"
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ class Plan:
     speed: float
     complete_sessions: Sequence[date]
     current_session: date
+    sessions_asked: int
     sessions_back: int
     ingest_seconds: int
     symbols: Sequence[str]
@@ -76,7 +85,7 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
     """Show the whole pipeline on a simulated market; no account is needed."""
     logging.basicConfig(level=logging.ERROR)  # warnings are in the logs of the processes
     settings = load_settings(config=config, data=data)
-    if data is None and settings.data.name == "data":
+    if data is None and "FUTURES_PIPELINE_DATA" not in os.environ:
         settings = settings.model_copy(update={"data": settings.data / "demo"})
     writable_directory(settings.data)
     if not 1 <= sessions <= 250:
@@ -102,7 +111,8 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
             elif not pipeline.once():
                 raise SystemExit(1)
         except Interrupted:
-            console.print("Stopping.")
+            console.print("Stopped before the end." if once else "Stopping.")
+            raise SystemExit(INTERRUPTED if once else 0) from None
 
 
 def make_plan(
@@ -124,6 +134,8 @@ def make_plan(
     (asked, speed, once), (sessions, seed) = when, market
     now = SystemClock().now()
     calendar = calendar_for(now)
+    if asked is not None and asked > now:
+        raise ConfigurationError("--from", asked.isoformat(), "a time that has passed")
     if asked is None:
         generated = generated_start(now, calendar, once)
         asked = generated if recording is None else recorded_start(recording, calendar)
@@ -135,7 +147,8 @@ def make_plan(
         symbols = tuple(recorded_symbols(recording, [*complete, current]))
     return Plan(
         start=asked,
-        speed=speed if speed is not None else ONCE_SPEED if once else LIVE_SPEED,
+        speed=checked_speed(speed if speed is not None else ONCE_SPEED if once else LIVE_SPEED),
+        sessions_asked=sessions,
         complete_sessions=complete,
         current_session=current,
         sessions_back=before,
@@ -154,7 +167,7 @@ def claim_directory(directory: Path, market: str) -> None:
         DataDirectoryError: it holds rows of another market.
     """
     marker = directory / MARKER
-    held = json.loads(marker.read_text())["market"] if marker.exists() else None
+    held = _held(marker)
     if held is None and (directory / "collector.sqlite").exists():
         held = "rows that no demo collected"
     if held is not None and held != market:
@@ -163,6 +176,15 @@ def claim_directory(directory: Path, market: str) -> None:
             "choose another with --data, or delete it"
         )
     marker.write_text(json.dumps({"market": market}))
+
+
+def _held(marker: Path) -> str | None:
+    if not marker.exists():
+        return None
+    try:
+        return str(json.loads(marker.read_text())["market"])
+    except (ValueError, KeyError, TypeError):
+        return f"an unreadable {marker.name}"
 
 
 def announce(console: Console, plan: Plan, settings: Settings) -> None:
@@ -177,6 +199,11 @@ def announce(console: Console, plan: Plan, settings: Settings) -> None:
         f"Sessions  {len(plan.complete_sessions)} complete, {plan.complete_sessions[0]} to "
         f"{plan.complete_sessions[-1]}, and {plan.current_session} as far as the clock has come"
     )
+    if len(plan.complete_sessions) < plan.sessions_asked:
+        console.print(
+            f"          {plan.sessions_asked} were asked for; the recording has no earlier one",
+            style="yellow",
+        )
     console.print(f"Data      {settings.data}")
     for file, reason in plan.skipped:
         console.print(f"Skipped   {file}: {reason}", style="yellow")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from futures_pipeline.commands.processes import python_module
-from futures_pipeline.domain.errors import PipelineError, RecordedDataError
+from futures_pipeline.domain.errors import ConfigurationError, PipelineError, RecordedDataError
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.domain.sessions import TradingCalendar, new_york
 
@@ -77,10 +77,23 @@ def recorded_start(recording: Recording, calendar: TradingCalendar) -> datetime:
 
 
 def shared_sessions(recording: Recording) -> list[date]:
-    """Return the sessions, ascending, that two symbols have, or the only symbol has."""
+    """Return the sessions, ascending, that two symbols have, or the only symbol has.
+
+    Raises:
+        RecordedDataError: there is none.
+    """
     need = min(2, len(recording.symbols))
     dates = [day for entry in recording.symbols.values() for day in entry.session_dates]
-    return sorted(day for day in set(dates) if dates.count(day) >= need)
+    shared = sorted(day for day in set(dates) if dates.count(day) >= need)
+    if not shared:
+        held = "; ".join(
+            f"{symbol} {min(entry.session_dates)} to {max(entry.session_dates)}"
+            for symbol, entry in recording.symbols.items()
+        )
+        raise RecordedDataError(
+            f"recording: its symbols share no session ({held}); give files of the same time"
+        )
+    return shared
 
 
 def generated_start(now: datetime, calendar: TradingCalendar, once: bool) -> datetime:
@@ -98,7 +111,11 @@ def chosen_sessions(
 ) -> tuple[Sequence[date], date]:
     """Return the complete sessions to back-fill and the session under way at ``start``."""
     current = calendar.globex.at(start).session_date
-    return [s.session_date for s in calendar.globex.before(current, count)], current
+    complete = [session.session_date for session in calendar.globex.before(current, count)]
+    if not complete:
+        first = calendar.globex.sessions[1].session_date
+        raise ConfigurationError("--from", start.isoformat(), f"a time after session {first}")
+    return complete, current
 
 
 def recorded_span(

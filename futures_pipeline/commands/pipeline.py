@@ -18,6 +18,7 @@ from futures_pipeline.domain.errors import ConfigurationError, PipelineError
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.storage.spool import Spool
 
+ROUND = "bars"
 LOOK_EVERY_SECONDS = 0.5
 STATUS_EVERY_SECONDS = 10.0
 LIVE_TIME = timedelta(minutes=5)
@@ -46,6 +47,7 @@ class Pipeline:
         prepare_home(self._home, settings)
         os.environ.update(self._environment)  # Dagster's instance below is this process's too
         self._spool = Spool(settings.spool_url)
+        self._rounds_before = self._spool.last_request(ROUND)
         self._processes.start("collector", self._command("collect"), self._environment)
 
     def watch(self) -> None:
@@ -61,7 +63,8 @@ class Pipeline:
         self._console.print("Ctrl-C stops everything.")
         with self._progress() as progress:
             self._until_history(progress)
-            self._until_ingested(progress)
+            if not self._until_ingested(progress):
+                self._console.print(self._stuck(), style="yellow")
         while True:
             self._console.print(self._status())
             self._sleep_checking(STATUS_EVERY_SECONDS)
@@ -76,8 +79,10 @@ class Pipeline:
         with self._progress() as progress:
             self._until_history(progress)
             self._until_live(progress)
+            self._until_history(progress)
             collector = self._processes.stop("collector")
-            self._until_ingested(progress)
+            if not self._until_ingested(progress):
+                raise PipelineError(self._stuck())
             task = progress.add_task("Assets and checks", total=1)
             self._processes.stop("dagster-daemon")
             sessions = sorted({part.session_date for part in self._spool.partitions()})
@@ -87,17 +92,20 @@ class Pipeline:
         return print_summary(self._console, self._settings, checks, refused) and collector == 0
 
     def _until_history(self, progress: Progress) -> None:
-        """Wait until every historical request has ended."""
+        """Wait until the collector has planned its history and every request has ended.
+
+        A round comes after the plan, so a new round proves that the plan is in the queue.
+        """
         task = progress.add_task("History requests", total=None)
         while True:
             counts = self._spool.request_counts()
             asked = {status: n for (kind, status), n in counts.items() if kind == "backfill"}
             total = sum(asked.values())
             open_requests = asked.get("pending", 0) + asked.get("running", 0)
-            if total:
-                progress.update(task, total=total, completed=total - open_requests)
-                if not open_requests:
-                    return
+            progress.update(task, total=total or None, completed=total - open_requests)
+            planned = self._spool.last_request(ROUND) > self._rounds_before
+            if planned and not open_requests:
+                return
             self._sleep_checking(LOOK_EVERY_SECONDS)
 
     def _until_live(self, progress: Progress) -> None:
@@ -110,8 +118,8 @@ class Pipeline:
             self._sleep_checking(LOOK_EVERY_SECONDS)
         progress.update(task, completed=int(total))
 
-    def _until_ingested(self, progress: Progress) -> None:
-        """Wait until the lake holds what the spool held when this began."""
+    def _until_ingested(self, progress: Progress) -> bool:
+        """Wait until the lake holds what the spool held when this began; False if it stops."""
         from futures_pipeline.orchestration.once import Progress as LakeProgress
 
         lake = LakeProgress(self._settings)
@@ -122,16 +130,19 @@ class Pipeline:
             done, total = lake.sessions_done(wanted)
             progress.update(task, completed=done, total=total)
             if done == total:
-                return
+                return True
             if done > best:
                 best, since = done, time.monotonic()
             if time.monotonic() - since > STUCK_SECONDS:
-                raise PipelineError(
-                    f"ingestion: {done} of {total} sessions are in the lake and none was added "
-                    f"for {STUCK_SECONDS:g} s; see dagster-daemon.log in "
-                    f"{self._settings.data / 'logs'}"
-                )
+                return False
             self._sleep_checking(LOOK_EVERY_SECONDS)
+
+    def _stuck(self) -> str:
+        return (
+            f"ingestion: no session was added to the lake for {STUCK_SECONDS:g} s and some are "
+            "missing; see the runs of job ingest in Dagster, or dagster-daemon.log in "
+            f"{self._settings.data / 'logs'}"
+        )
 
     def _status(self) -> str:
         rows: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
 
-class Interrupted(Exception):
-    """The user asked to stop."""
+class Interrupted(BaseException):
+    """The user asked to stop; like KeyboardInterrupt, no handler of errors may take it."""
 
 
 class Processes:
@@ -72,6 +73,10 @@ class Processes:
             )
         self._running[name] = child
         assert child.stdout is not None
+        if not select.select([child.stdout], [], [], READY_SECONDS)[0]:
+            raise PipelineError(
+                f"{name} was not ready within {READY_SECONDS:g} s (log: {self._log(name)})"
+            )
         line = child.stdout.readline()
         if not line:
             child.wait(READY_SECONDS)
@@ -88,8 +93,11 @@ class Processes:
     def failure(self, name: str) -> PipelineError:
         """Return the error that tells how a child ended."""
         status = self._running[name].poll()
+        if status is not None and status < 0:
+            killer = signal.Signals(-status).name
+            return PipelineError(f"{name} was ended by {killer} (log: {self._log(name)})")
         lines = self._log(name).read_text(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it said nothing"
+        last = lines[-1].removeprefix("futures-pipeline: ") if lines else "it said nothing"
         return PipelineError(f"{name} ended with status {status}: {last} (log: {self._log(name)})")
 
     def stop(self, name: str) -> int:
@@ -112,7 +120,8 @@ class Processes:
 
 def python_module(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of this installation."""
-    return [sys.executable, "-m", module, *arguments]
+    # -P: a file in the user's folder must not stand in for a library of ours.
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:

@@ -143,3 +143,20 @@ def test_a_port_of_the_dagster_ui_that_is_taken(tmp_path: Path) -> None:
         )
 
     assert f"dagster.port: {port} is not allowed; it must be a port that no" in sentence(answer)
+
+
+def test_a_start_in_the_future_or_before_the_calendar(tmp_path: Path) -> None:
+    for start, says in (
+        ("2999-01-04T10:00-05:00", "a time that has passed"),
+        ("2010-01-04T10:00-05:00", "a time after session 2010-01-0"),
+    ):
+        answer = futures_pipeline("demo", "--once", "--data", str(tmp_path), "--from", start)
+        assert says in sentence(answer)
+
+
+def test_a_damaged_marker_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "demo.json").write_text("{")
+
+    answer = futures_pipeline("demo", "--once", "--data", str(tmp_path))
+
+    assert "it holds an unreadable demo.json" in sentence(answer)
