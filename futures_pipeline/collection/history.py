@@ -68,9 +68,8 @@ def _futures_requests(
         )
         for contract in listed:
             name = contract.local_symbol
-            requests.append(
-                _day_request(instrument, name, session, (session.opens_at, session.closes_at), now)
-            )
+            window = (_window_start(session, universe.calendar), session.closes_at)
+            requests.append(_day_request(instrument, name, session, window, now))
     return requests
 
 
@@ -82,14 +81,16 @@ def _spot_requests(
 ) -> list[NewRequest]:
     """One request for each NYSE day that touches the window; evenings belong to the next."""
     requests = []
+    opens_at = window[0]
     for day in calendar.extended.between(window[0].date(), window[1].date()):
         if instrument.kind is Kind.INDEX:
             regular = calendar.regular.on(day.session_date)
             end = day.closes_at if regular is None else regular.closes_at + INDEX_CLOSE_DELAY
         else:
             end = day.closes_at
-        span = (max(day.opens_at, window[0]), min(end, window[1]))
-        if span[0] < min(span[1], now):
+        span = (max(opens_at, window[0]), min(end, window[1]))
+        opens_at = end
+        if max(span[0], day.opens_at) < min(span[1], now):
             trading_day = Session(day.session_date, day.opens_at, end)
             requests.append(_day_request(instrument, instrument.symbol, trading_day, span, now))
     return requests

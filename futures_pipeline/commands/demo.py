@@ -56,7 +56,7 @@ class Plan:
     symbols: Sequence[str]
     market: str
     simulator_options: Sequence[str]
-    skipped: Sequence[tuple[str, str]]
+    left_out: Sequence[str]
 
 
 @click.command()
@@ -156,7 +156,7 @@ def make_plan(
         symbols=symbols,
         market=f"recorded {', '.join(sorted(paths))}" if paths else f"generated, seed {seed}",
         simulator_options=options or ["--seed", str(seed)],
-        skipped=recording.skipped if recording else (),
+        left_out=recording.left_out if recording else (),
     )
 
 
@@ -205,8 +205,8 @@ def announce(console: Console, plan: Plan, settings: Settings) -> None:
             style="yellow",
         )
     console.print(f"Data      {settings.data}")
-    for file, reason in plan.skipped:
-        console.print(f"Skipped   {file}: {reason}", style="yellow")
+    for sentence in plan.left_out:
+        console.print(f"Left out  {sentence}", style="yellow")
 
 
 def start_all(processes: Processes, settings: Settings, plan: Plan, console: Console) -> Pipeline:

@@ -28,10 +28,10 @@ class RecordedSymbol:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What ``--recorded`` offers; ``skipped`` are files that could not be used, with reasons."""
+    """What ``--recorded`` offers; ``left_out`` are sentences on files and rows it cannot use."""
 
     symbols: Mapping[str, RecordedSymbol]
-    skipped: Sequence[tuple[str, str]]
+    left_out: Sequence[str]
 
 
 def describe_recording(paths: Sequence[Path]) -> Recording:
@@ -61,7 +61,12 @@ def parse_recording(document: Mapping[str, Any]) -> Recording:
         )
         for symbol, entry in document["symbols"].items()
     }
-    return Recording(symbols, [(skip["file"], skip["reason"]) for skip in document["skipped"]])
+    files = [f"{skip['file']}: {skip['reason']}" for skip in document["skipped"]]
+    rows = [
+        f"{drop['rows']:,} rows of {drop['where']}: {drop['reason']}"
+        for drop in document["dropped"]
+    ]
+    return Recording(symbols, [*files, *rows])
 
 
 def recorded_start(recording: Recording, calendar: TradingCalendar) -> datetime:

@@ -15,7 +15,6 @@ from futures_pipeline.simulator.universe import (
     Hours,
     Listing,
     calendar_at,
-    hours_of,
     listings,
     matching,
 )
@@ -72,7 +71,7 @@ class Broker:
         return calendar_at(self.now())
 
     def hours(self, listing: Listing) -> Hours:
-        return hours_of(listing, self.calendar())
+        return self.market.hours(listing, self.calendar())
 
     def find(self, query: ContractQuery, expired: bool) -> list[Listing]:
         """Return the contracts on offer now that a request describes.

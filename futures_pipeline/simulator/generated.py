@@ -19,6 +19,7 @@ from futures_pipeline.domain.sessions import Session, Timetable, TradingCalendar
 from futures_pipeline.simulator import daily, intraday
 from futures_pipeline.simulator.market import Bars, Floats, Integers, Tape, quote_at
 from futures_pipeline.simulator.universe import (
+    Hours,
     Listing,
     calendar_at,
     hours_of,
@@ -77,6 +78,9 @@ class GeneratedMarket:
         self._path = lru_cache(maxsize=PATHS)(self._generated_path)
         self._share = lru_cache(maxsize=256)(self._drawn_share)
         self._levels = lru_cache(maxsize=2)(self._drawn_levels)
+
+    def hours(self, listing: Listing, calendar: TradingCalendar) -> Hours:
+        return hours_of(listing, calendar)
 
     def has_history(self, listing: Listing, session: Session) -> bool:  # noqa: ARG002 - protocol
         return session.session_date > FIRST_DATE

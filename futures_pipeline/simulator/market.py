@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from futures_pipeline.domain.instruments import Kind
 from futures_pipeline.domain.sessions import Session, Timetable, TradingCalendar
-from futures_pipeline.simulator.universe import Hours, Listing, hours_of
+from futures_pipeline.simulator.universe import Hours, Listing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -186,6 +186,10 @@ class Tape:
 class Market(Protocol):
     """A source of prices; deterministic, so that asking twice gives the same answer."""
 
+    def hours(self, listing: Listing, calendar: TradingCalendar) -> Hours:
+        """Return when the source may have prices of a listing."""
+        ...
+
     def tape(self, listing: Listing, session: Session) -> Tape | None:
         """Return the second-by-second path of a session, or None when there is none."""
         ...
@@ -234,7 +238,7 @@ def previous_close(
     if not earlier:
         return None
     settles = earlier[0].closes_at
-    hours = hours_of(listing, calendar)
+    hours = market.hours(listing, calendar)
     days = [day for day in last_opened(hours.trading, settles) if day.closes_at >= settles]
     tape = market.tape(listing, days[0]) if days else None
     row = tape.row(settles.timestamp() - 1) if tape else -1

@@ -5,7 +5,6 @@ one extreme, at the other, at the close; its volume is spread evenly. So every p
 sent was recorded, and the path's bars are the recorded ones.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +20,7 @@ from futures_pipeline.simulator.market import Bars, Floats, Integers, Tape
 from futures_pipeline.simulator.recorded_files import (
     PRICES,
     QUOTES,
+    Dropped,
     Skipped,
     columns_of,
     read_files,
@@ -28,10 +28,11 @@ from futures_pipeline.simulator.recorded_files import (
 from futures_pipeline.simulator.universe import (
     FIXED_CON_IDS,
     FUTURES_CON_IDS,
+    Hours,
     Listing,
     calendar_at,
     futures_listing,
-    hours_of,
+    recorded_hours_of,
     spot_listing,
 )
 
@@ -39,8 +40,6 @@ TAPES = 24
 MINUTES = 1024
 SECONDS = 60
 STEP = 15
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,11 @@ class SymbolRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a set of recorded files holds, and which files were left out."""
+    """What a set of recorded files holds, and which files and rows were left out."""
 
     symbols: dict[str, SymbolRecord]
     skipped: list[Skipped]
+    dropped: list[Dropped]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -88,7 +88,7 @@ class RecordedMarket:
     """Prices from recorded files; a minute that is not in them does not exist."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        frame, self.skipped = read_files(paths)
+        frame, self.report = read_files(paths)
         last = int(frame["at"].to_numpy().max())
         calendar = calendar_at(datetime.fromtimestamp(last, UTC))
         self._rows: dict[int, Rows] = {}
@@ -106,8 +106,7 @@ class RecordedMarket:
         inside = _session_numbers(at, listing, calendar) >= 0
         outside = int((~inside).sum())
         if outside:
-            name = listing.local_symbol
-            log.warning("recorded_rows_outside_hours contract=%s rows=%d", name, outside)
+            self.report.drop(listing.local_symbol, "outside the calendar", outside)
         bars = columns_of(part, (*PRICES, "volume")).to_numpy()
         quotes = columns_of(part, QUOTES).to_numpy()
         if inside.any():
@@ -117,6 +116,9 @@ class RecordedMarket:
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols with at least one recorded minute."""
         return tuple(dict.fromkeys(listing.symbol for listing in self._listings.values()))
+
+    def hours(self, listing: Listing, calendar: TradingCalendar) -> Hours:
+        return recorded_hours_of(listing, calendar)
 
     def has_history(self, listing: Listing, session: Session) -> bool:
         rows = self._rows.get(listing.con_id)
@@ -138,7 +140,7 @@ class RecordedMarket:
             rows = self._rows[con_id]
             at = rows.at[np.isfinite(rows.bars[:, 3])]
             numbers = _session_numbers(at, listing, self._calendar)
-            sessions = hours_of(listing, self._calendar).trading.sessions
+            sessions = recorded_hours_of(listing, self._calendar).trading.sessions
             known = last_bars.setdefault(listing.symbol, {})
             for number in np.unique(numbers).tolist():
                 day = sessions[number].session_date
@@ -146,7 +148,7 @@ class RecordedMarket:
                 known[day] = max(known.get(day, 0), latest)
             counts[listing.symbol] = counts.get(listing.symbol, 0) + len(at)
         found = {name: _record(counts[name], days) for name, days in last_bars.items() if days}
-        return Recording(found, self.skipped)
+        return Recording(found, self.report.skipped, self.report.dropped)
 
     def _minutes(self, listing: Listing, session: Session) -> Bars | None:
         tape = self.tape(listing, session)
@@ -185,7 +187,7 @@ def listing_of(con_id: int, calendar: TradingCalendar) -> Listing:
 
 def _session_numbers(at: Integers, listing: Listing, calendar: TradingCalendar) -> Integers:
     """Return the position of each minute's session in the listing's hours, -1 outside."""
-    sessions = hours_of(listing, calendar).trading.sessions
+    sessions = recorded_hours_of(listing, calendar).trading.sessions
     opens = np.array([session.opens_at.timestamp() for session in sessions])
     closes = np.array([session.closes_at.timestamp() for session in sessions])
     number = np.searchsorted(opens, at, side="right") - 1

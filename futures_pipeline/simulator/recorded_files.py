@@ -8,7 +8,7 @@ and counted.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,8 +47,34 @@ class Skipped:
     reason: str
 
 
-def read_files(paths: Iterable[Path]) -> tuple[pl.DataFrame, list[Skipped]]:
-    """Return the usable rows of all files and the files that were skipped.
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Rows that were left out of a file, or of a contract."""
+
+    where: str
+    reason: str
+    rows: int
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that was left out; also logged, as it is found."""
+
+    skipped: list[Skipped] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    def skip(self, file: Path, reason: str) -> None:
+        log.warning("recorded_file_skipped file=%s reason=%s", file, reason)
+        self.skipped.append(Skipped(str(file), reason))
+
+    def drop(self, where: Path | str, reason: str, rows: int) -> None:
+        if rows:
+            log.warning("recorded_rows_dropped where=%s reason=%r rows=%d", where, reason, rows)
+            self.dropped.append(Dropped(str(where), reason, rows))
+
+
+def read_files(paths: Iterable[Path]) -> tuple[pl.DataFrame, Report]:
+    """Return the usable rows of all files and what was left out.
 
     Rows: ``con_id``, ``at`` (epoch seconds of the bar's start), prices and volume (null in a
     minute that was only quoted), quotes (null where unknown); sorted and unique by contract
@@ -57,19 +83,18 @@ def read_files(paths: Iterable[Path]) -> tuple[pl.DataFrame, list[Skipped]]:
     Raises:
         RecordedDataError: no file is usable.
     """
-    frames, skipped = [], []
+    frames, report = [], Report()
     for file in _files(paths):
         try:
-            frames.append(_read(file))
+            frames.append(_read(file, report))
         except _Unusable as unusable:
-            log.warning("recorded_file_skipped file=%s reason=%s", file, unusable)
-            skipped.append(Skipped(str(file), str(unusable)))
+            report.skip(file, str(unusable))
     if not frames:
-        reasons = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped)
+        reasons = "; ".join(f"{skip.file}: {skip.reason}" for skip in report.skipped)
         raise RecordedDataError(
             f"recorded data: no usable one-minute bar file ({reasons or 'no Parquet file found'})"
         )
-    return _unique(pl.concat(frames)), skipped
+    return _unique(pl.concat(frames), report), report
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -81,19 +106,22 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _read(file: Path) -> pl.DataFrame:
+def _read(file: Path, report: Report) -> pl.DataFrame:
     try:
         raw = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _Unusable(f"cannot be read as Parquet ({str(error).splitlines()[0]})") from error
     _check_columns(raw)
-    rows = _identified(_columns(raw), file)
+    rows = _identified(_columns(raw), file, report)
     if rows.is_empty():
         known = ", ".join(UNIVERSE)
         seen = ", ".join(str(name) for name in raw["symbol"].unique().sort().head(5).to_list())
         raise _Unusable(f"holds no rows of {known}, only of {seen or 'nothing'}")
     _check_spacing(rows)
-    return _valid(rows, file)
+    valid = _valid(rows, file, report)
+    if valid.is_empty():
+        raise _Unusable("holds no row with possible values")
+    return valid
 
 
 def _check_columns(raw: pl.DataFrame) -> None:
@@ -132,7 +160,7 @@ def _columns(raw: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls(["at", "symbol"])
 
 
-def _identified(rows: pl.DataFrame, file: Path) -> pl.DataFrame:
+def _identified(rows: pl.DataFrame, file: Path, report: Report) -> pl.DataFrame:
     """Return the rows with their contract's id; others are dropped and counted."""
     names = rows.group_by("symbol", "contract").agg(pl.col("at").min())
     ids = [_con_id(*name) for name in names.iter_rows()]
@@ -141,8 +169,8 @@ def _identified(rows: pl.DataFrame, file: Path) -> pl.DataFrame:
     spread = joined["symbol"].str.contains("-", literal=True) | (
         joined["contract"].fill_null("").str.contains("-", literal=True)
     )
-    _log_dropped(file, "calendar spreads", int((joined["con_id"].is_null() & spread).sum()))
-    _log_dropped(file, "unknown contracts", int((joined["con_id"].is_null() & ~spread).sum()))
+    report.drop(file, "calendar spreads", int((joined["con_id"].is_null() & spread).sum()))
+    report.drop(file, "unknown contracts", int((joined["con_id"].is_null() & ~spread).sum()))
     joined = joined.filter(pl.col("con_id").is_not_null())
     return _with_front_months(joined).drop("symbol", "contract")
 
@@ -214,7 +242,7 @@ def _check_spacing(rows: pl.DataFrame) -> None:
         raise _Unusable(f"bars are usually {usual:g} seconds apart, one minute is needed")
 
 
-def _valid(rows: pl.DataFrame, file: Path) -> pl.DataFrame:
+def _valid(rows: pl.DataFrame, file: Path, report: Report) -> pl.DataFrame:
     """Drop and count the rows whose values cannot be true."""
     index = pl.col("con_id").is_in(
         [FIXED_CON_IDS[name] for name in FIXED_CON_IDS if UNIVERSE[name].kind is Kind.INDEX]
@@ -237,11 +265,11 @@ def _valid(rows: pl.DataFrame, file: Path) -> pl.DataFrame:
     )
     good = possible & ((quoted_only & has_quote) | (whole & inside))
     kept = rows.filter(good.fill_null(False))
-    _log_dropped(file, "missing, negative or contradictory values", len(rows) - len(kept))
+    report.drop(file, "missing, negative or contradictory values", len(rows) - len(kept))
     return kept.with_columns(pl.when(quoted_only).then(None).otherwise("volume").alias("volume"))
 
 
-def _unique(rows: pl.DataFrame) -> pl.DataFrame:
+def _unique(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
     """Keep one row for each contract and minute: a bar before a mere quote, else the first."""
     ordered = rows.sort(
         "con_id", "at", pl.col("close").is_null(), maintain_order=True
@@ -250,14 +278,8 @@ def _unique(rows: pl.DataFrame) -> pl.DataFrame:
     repeated = pl.col("key") == pl.col("key").shift()
     differs = repeated & pl.col("close").is_not_null() & (values != values.shift())
     conflicts = int(ordered.select(differs.fill_null(False).sum()).item())
-    if conflicts:
-        log.warning("recorded_bars_conflicted dropped=%d kept=first", conflicts)
+    report.drop("all files", "another bar of the same contract and minute came first", conflicts)
     return ordered.unique("key", keep="first", maintain_order=True).drop("key")
-
-
-def _log_dropped(file: Path, reason: str, rows: int) -> None:
-    if rows:
-        log.warning("recorded_rows_dropped file=%s reason=%r rows=%d", file, reason, rows)
 
 
 def columns_of(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

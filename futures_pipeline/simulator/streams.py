@@ -13,6 +13,7 @@ from futures_pipeline.simulator.universe import Hours, Listing
 
 TICK_SECONDS = 0.25  # the broker samples futures and stocks this often
 SLOW_SECONDS = 60.0
+QUIET_SECONDS = 120.0  # a recording that says nothing for longer has no quote either
 BAR_SECONDS = 5
 TICKS, BARS = "ticks", "bars"
 
@@ -91,10 +92,10 @@ class TickStream:
         return ticks.opening(self._line, close, halted=False)
 
     def _update(self, now: datetime, hours: Hours) -> list[Fields]:
-        is_open = hours.trading.is_open(now)
         quote = quote_at(self._broker.market, self.listing, hours, now)
         if quote is None:
             return []
+        is_open = hours.trading.is_open(now) and now.timestamp() - quote.at <= QUIET_SECONDS
         if is_open != self._was_open:
             self._sent = None
         self._was_open = is_open

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from futures_pipeline.domain.calendar import FIRST_DATE, load_calendar
 from futures_pipeline.domain.contracts import (
@@ -169,6 +170,23 @@ def hours_of(listing: Listing, calendar: TradingCalendar) -> Hours:
     if listing.expiry is None:
         return Hours(calendar.extended, calendar.regular)
     return _futures_hours(listing.local_symbol, listing.expiry, calendar)
+
+
+@lru_cache(maxsize=256)
+def recorded_hours_of(listing: Listing, calendar: TradingCalendar) -> Hours:
+    """Return the hours of a recording: each session begins where the one before it ended.
+
+    What was recorded in a closure of today's calendar (Globex once closed at 17:15, ETFs
+    trade on after a shortened day) belongs to the next session and is replayed with it.
+    """
+    hours = hours_of(listing, calendar)
+    sessions = hours.trading.sessions
+    joined = [
+        Session(session.session_date, before.closes_at, session.closes_at)
+        for before, session in pairwise(sessions)
+    ]
+    trading = Timetable(f"{hours.trading.name} recorded", [*sessions[:1], *joined])
+    return Hours(trading, hours.liquid)
 
 
 def _futures_hours(name: str, expiry: date, calendar: TradingCalendar) -> Hours:

@@ -34,10 +34,11 @@ def test_futures_are_asked_by_session_with_the_front_month_of_each() -> None:
 
     plan = kept(("ES",), at_the_roll, 1)
 
-    # The 16th is the Monday of expiry week, so the front month is already ESH5.
+    # The 16th is the Monday of expiry week, so the front month is already ESH5. What a
+    # broker may have of the closure before a session belongs to it.
     assert plan == [
-        ("ESH5", "2024-12-15T23:00:00+00:00", "2024-12-16T22:00:00+00:00"),
-        ("ESH5", "2024-12-16T23:00:00+00:00", "2024-12-17T22:00:00+00:00"),
+        ("ESH5", "2024-12-13T22:00:00+00:00", "2024-12-16T22:00:00+00:00"),
+        ("ESH5", "2024-12-16T22:00:00+00:00", "2024-12-17T22:00:00+00:00"),
     ]
 
 
@@ -55,8 +56,8 @@ def test_etf_evenings_are_asked_for_the_next_session() -> None:
     # Sessions 14 and 15 January: from the close of the 13th at 17:00, in NYSE days.
     assert plan == [
         ("SPY", "2025-01-13T22:00:00+00:00", "2025-01-14T01:00:00+00:00"),
-        ("SPY", "2025-01-14T09:00:00+00:00", "2025-01-15T01:00:00+00:00"),
-        ("SPY", "2025-01-15T09:00:00+00:00", "2025-01-15T22:00:00+00:00"),
+        ("SPY", "2025-01-14T01:00:00+00:00", "2025-01-15T01:00:00+00:00"),
+        ("SPY", "2025-01-15T01:00:00+00:00", "2025-01-15T22:00:00+00:00"),
     ]
 
 

@@ -110,7 +110,7 @@ def test_duplicates_collapse_and_contradictions_keep_the_first(
     market = market_of(tmp_path, rows)
 
     assert starts_of(market) == [0, 1, 2]
-    assert "recorded_bars_conflicted dropped=1" in caplog.text
+    assert "came first' rows=1" in caplog.text
     session = hours_of(ESH5, CALENDAR).trading.on(date(2025, 1, 15))
     assert session is not None
     bars = market.minutes(ESH5, session)
@@ -289,3 +289,33 @@ def test_the_recorded_folder_loads_quickly_and_names_what_it_leaves_out(
     assert "300 seconds apart" in reasons["spx_vix_vix1d_5m_2025_2026"]
     assert "whole minutes" in reasons["lean_spy_1s_2013"]
     assert recording.symbols["ES"].bars > 200_000
+
+
+def test_rows_of_a_closure_are_replayed_with_the_next_session(tmp_path: Path) -> None:
+    """Globex once closed at 17:15 New York; today's calendar closes at 17:00."""
+    evening = datetime(2025, 1, 14, 22, 5, tzinfo=UTC)
+    rows = [minute(0), minute(0, ts_utc=evening)]
+    market = market_of(tmp_path, rows)
+
+    session = market.hours(ESH5, CALENDAR).trading.on(date(2025, 1, 15))
+    assert session is not None
+    bars = market.minutes(ESH5, session)
+
+    assert bars is not None
+    assert bars.start[0] == evening.timestamp()
+
+
+def test_dropped_rows_are_told(tmp_path: Path) -> None:
+    rows = [minute(0), minute(1, close=float("nan"))]
+    saved(tmp_path / "bars.parquet", rows)
+
+    (dropped,) = describe([tmp_path]).dropped
+
+    assert (dropped.rows, dropped.reason) == (1, "missing, negative or contradictory values")
+
+
+def test_a_file_of_impossible_values_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "bars.parquet", [minute(0, close=float("nan"))])
+
+    with pytest.raises(RecordedDataError, match="no row with possible values"):
+        describe([tmp_path])
