@@ -79,7 +79,7 @@ class Pipeline:
         with self._progress() as progress:
             self._until_history(progress)
             self._until_live(progress)
-            self._until_history(progress)
+            self._until_history(progress, "Repairs")
             collector = self._processes.stop("collector")
             if not self._until_ingested(progress):
                 raise PipelineError(self._stuck())
@@ -91,12 +91,12 @@ class Pipeline:
         refused = self._spool.refused_requests()
         return print_summary(self._console, self._settings, checks, refused) and collector == 0
 
-    def _until_history(self, progress: Progress) -> None:
+    def _until_history(self, progress: Progress, title: str = "History requests") -> None:
         """Wait until the collector has planned its history and every request has ended.
 
         A round comes after the plan, so a new round proves that the plan is in the queue.
         """
-        task = progress.add_task("History requests", total=None)
+        task = progress.add_task(title, total=None)
         while True:
             counts = self._spool.request_counts()
             asked = {status: n for (kind, status), n in counts.items() if kind == "backfill"}
