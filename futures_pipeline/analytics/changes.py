@@ -95,15 +95,16 @@ def change_metrics(
 
     Returns:
         ``CHANGE_SCHEMA``, one row per observation whose ``session_date`` is asked for
-        (an observation in a closure, such as a bar that ends at 17:00 New York, belongs
-        to the next session); unique by contract and timestamp, ascending by symbol,
-        contract, timestamp. ``change_*`` in points, > 0 when the price rose; ``return_*``
-        = change / earlier price, a fraction. ``spans_closure_*``: the symbol's market was
-        closed at some moment between the target and the row. ``anchor_at``: UTC, with
-        ``anchor_price`` and ``elapsed_hours``, the Globex-open hours since. ``reason_*``
-        is null where the change exists, else ``no_price`` (the row has none),
-        ``no_observation_before`` (nothing in this contract at or before the target) or
-        ``stale_observation`` (too much open time between it and the target).
+        (one at the close, such as the bar that ends at 17:00 New York, is the session's
+        last; one in the closure after it belongs to the next session); unique by contract
+        and timestamp, ascending by symbol, contract, timestamp. ``change_*`` in points, > 0
+        when the price rose; ``return_*`` = change / earlier price, a fraction.
+        ``spans_closure_*``: the symbol's market was closed at some moment between the target
+        and the row. ``anchor_at``: UTC, with ``anchor_price`` and ``elapsed_hours``, the
+        Globex-open hours since. ``reason_*`` is null where the change exists, else
+        ``no_price`` (the row has none), ``no_observation_before`` (nothing in this contract
+        at or before the target) or ``stale_observation`` (too much open time between it and
+        the target).
 
     An unknown change is null, never 0. Only open time ages an observation, so a target in
     a closure finds the last price before it. ``change_overnight`` follows the price until
@@ -223,7 +224,7 @@ def _overnight_end(mode: str) -> list[pl.Expr]:
     if mode == "literal":
         return [pl.col("price").alias("end_price"), pl.col("now_reason").alias("end_reason")]
     is_frozen = (pl.col("timestamp") >= pl.col("regular_open")).fill_null(False)
-    is_earlier_session = pl.col("seen_at_open") < pl.col("belongs_from")
+    is_earlier_session = pl.col("seen_at_open") <= pl.col("belongs_from")
     reason = pl.coalesce(
         "leg_reason_open", pl.when(is_earlier_session).then(pl.lit("stale_observation"))
     )

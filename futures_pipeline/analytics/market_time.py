@@ -80,8 +80,9 @@ class OpenTime:
 def session_table(calendar: TradingCalendar, session_dates: Sequence[date]) -> pl.DataFrame:
     """Return the Globex sessions of some dates, ascending; dates without one are left out.
 
-    Columns (UTC): ``session_date``; ``belongs_from`` and ``belongs_until``, the half-open
-    span whose moments carry this date (the closure before a session is part of it);
+    Columns (UTC): ``session_date``; ``belongs_from`` and ``belongs_until``, from the close
+    before to its own close: observations after the first and up to the second carry this
+    date (the closure before a session is part of it);
     ``anchor_at``, see ``TradingCalendar.anchor``; ``regular_open``, the NYSE open of the
     date, null when NYSE stays shut.
 
@@ -112,12 +113,19 @@ def session_table(calendar: TradingCalendar, session_dates: Sequence[date]) -> p
 def with_session(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
     """Return the rows whose ``timestamp`` belongs to one of ``sessions``, with its columns.
 
-    ``sessions`` is a ``session_table``. The result is ascending by ``timestamp``.
+    An observation at a session's close is its last, not the first of the next: the bar that
+    ends there is all inside it. This differs from ``TradingCalendar.session_date``, which
+    labels what begins at a moment. ``sessions`` is a ``session_table``. The result is
+    ascending by ``timestamp``.
     """
     labelled = rows.sort("timestamp").join_asof(
-        sessions, left_on="timestamp", right_on="belongs_from", strategy="backward"
+        sessions,
+        left_on="timestamp",
+        right_on="belongs_from",
+        strategy="backward",
+        allow_exact_matches=False,
     )
-    return labelled.filter(pl.col("timestamp") < pl.col("belongs_until"))
+    return labelled.filter(pl.col("timestamp") <= pl.col("belongs_until"))
 
 
 def _require_loaded(day: date, globex: Timetable) -> None:

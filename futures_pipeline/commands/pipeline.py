@@ -36,14 +36,14 @@ class Pipeline:
         environment: Mapping[str, str],
         console: Console,
     ) -> None:
-        from futures_pipeline.orchestration.home import prepare_home
+        from futures_pipeline.orchestration.home import home_environment, prepare_home
 
         self._processes = processes
         self._settings = settings
         self._console = console
         self._clock: Clock = settings.clock
         self._home = settings.data / "dagster_home"
-        self._environment = {**environment, "DAGSTER_HOME": str(self._home)}
+        self._environment = {**environment, **home_environment(self._home)}
         prepare_home(self._home, settings)
         os.environ.update(self._environment)  # Dagster's instance below is this process's too
         self._spool = Spool(settings.spool_url)

@@ -11,10 +11,14 @@ from futures_pipeline.storage.schemas import failure_cases
 from futures_pipeline.storage.tables import BARS_1M, Table
 
 EXAMPLES = 25
+# As many of them are named in a check's one line.
+NAMED = 10
 # More refused rows than this share of all rows is an error, not a warning.
 REFUSED_SHARE_ERROR = 0.01
 # A thin overnight hour has minutes without a trade, and the broker sends no bar for them.
 COVERAGE_GOOD = 0.95
+# A check's result has no partition: each run overwrites the one before, so it looks back too.
+NEWEST_SESSIONS = 5
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
@@ -35,8 +39,10 @@ def refused_spec(table: Table) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         f"{table.name}_no_refused_rows",
         asset=table.name,
-        description="No row of the session is in quarantine. A warning when some are, an error "
-        f"above {REFUSED_SHARE_ERROR:.0%} of the rows.",
+        description="No row is in quarantine, of the sessions of the run and of the newest "
+        f"{NEWEST_SESSIONS} sessions that are stored or have refused rows: the result of a "
+        "session does not vanish with the next run on another. A warning when some are, an "
+        f"error above {REFUSED_SHARE_ERROR:.0%} of the rows of a session.",
     )
 
 
@@ -75,28 +81,39 @@ def schema_result(
 
 
 def refused_result(
-    table: Table, stored_rows: int, refused: pl.DataFrame, session_dates: Sequence[date]
+    table: Table, stored: pl.DataFrame, refused: pl.DataFrame, session_dates: Sequence[date]
 ) -> dg.AssetCheckResult:
     """Return whether the quarantine holds rows of this table and these sessions.
 
-    ``refused``: all quarantine rows of the sessions that were meant for ``table``.
+    ``stored``: ``session_date`` and ``stored_rows``. ``refused``: all quarantine rows of the
+    sessions that were meant for ``table``.
     """
-    share = refused.height / max(1, refused.height + stored_rows)
-    by_rule = refused.group_by("rule", "says").len("rows").sort("rows", descending=True)
+    counts = refused.group_by("session_date").len("rows").join(stored, "session_date", how="left")
+    shares = counts["rows"] / (counts["rows"] + counts["stored_rows"].fill_null(0))
+    worst = max(shares, default=0.0)
+    by_rule = (
+        refused.group_by("session_date", "rule", "says")
+        .len("rows")
+        .sort("session_date", "rows", "rule", descending=[True, True, False])
+    )
     keys = keys_text(session_dates)
-    named = ", ".join(f"{rule} ({rows})" for rule, _, rows in by_rule.iter_rows())
-    examples = refused.select("rule", "symbol", "contract", "row_json", "spool_seq", "row_index")
+    named = ", ".join(
+        f"{day} {rule} ({rows})" for day, rule, _, rows in by_rule.head(NAMED).iter_rows()
+    ) + (", ..." if by_rule.height > NAMED else "")
+    examples = refused.sort("session_date", descending=True).select(
+        "session_date", "rule", "symbol", "contract", "row_json", "spool_seq", "row_index"
+    )
     return dg.AssetCheckResult(
         check_name=f"{table.name}_no_refused_rows",
         asset_key=table.name,
         passed=refused.is_empty(),
-        severity=ERROR if share > REFUSED_SHARE_ERROR else WARN,
+        severity=ERROR if worst > REFUSED_SHARE_ERROR else WARN,
         description=f"{keys}: {refused.height} rows refused" + (f": {named}" if named else ""),
         metadata={
             "sessions": keys,
             "refused_rows": refused.height,
-            "refused_percent": 100.0 * share,
-            "stored_rows": stored_rows,
+            "refused_percent_of_worst_session": 100.0 * worst,
+            "stored_rows": int(stored["stored_rows"].sum()),
             **({} if not named else {"by_rule": table_value(by_rule, EXAMPLES)}),
             **({} if not named else {"examples": table_value(examples, EXAMPLES)}),
         },

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 import futures_pipeline
 from futures_pipeline.config import Settings, writable_directory
+from futures_pipeline.domain.errors import DataDirectoryError
 
 DEFINITIONS = "futures_pipeline.definitions"
 LOCATION = "futures_pipeline"
@@ -15,6 +17,9 @@ INSTANCE_FILE = "dagster.yaml"
 WORKSPACE_FILE = "workspace.yaml"
 # How long a queued run may wait to be noticed, unless the spool is looked at more often.
 DEQUEUE_SECONDS = 5
+
+# -P: a file gql.py in the user's working directory would be imported for the library.
+PYTHON = [sys.executable, "-P"]
 
 INSTANCE = """\
 # Written by futures-pipeline; changes are overwritten when it starts.
@@ -39,8 +44,8 @@ run_monitoring:
   start_timeout_seconds: 180
   cancel_timeout_seconds: 60
   max_runtime_seconds: 3600
-  poll_interval_seconds: 20
-  free_slots_after_run_end_seconds: 60
+  poll_interval_seconds: 5
+  free_slots_after_run_end_seconds: 5
 run_retries:
   enabled: true
   max_retries: 1
@@ -78,9 +83,22 @@ def prepare_home(home: Path, settings: Settings) -> None:
     home, they collide in creating the databases, and one of them fails.
 
     Raises:
-        DataDirectoryError: ``home`` cannot be written.
+        DataDirectoryError: ``home`` cannot be written, or the disk is full.
     """
     writable_directory(home)
+    try:
+        _write_files(home, settings)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            instance.get_runs_count()
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise DataDirectoryError(
+            f"Dagster's home {home}: its files and databases cannot be written ({cause}); "
+            "make room on the disk and check the rights, then start again"
+        ) from error
+
+
+def _write_files(home: Path, settings: Settings) -> None:
     dequeue = min(DEQUEUE_SECONDS, settings.dagster.ingest_interval_seconds)
     # The directory that holds the package, so that it need not be installed.
     directory = Path(futures_pipeline.__file__).resolve().parents[1]
@@ -91,24 +109,25 @@ def prepare_home(home: Path, settings: Settings) -> None:
         ),
         encoding="utf-8",
     )
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance.get_runs_count()
 
 
 def home_environment(home: Path) -> dict[str, str]:
-    """Return the variables that Dagster's processes need, besides ``FUTURES_PIPELINE_*``."""
-    return {"DAGSTER_HOME": str(home.absolute())}
+    """Return the variables that Dagster's processes need, besides ``FUTURES_PIPELINE_*``.
+
+    The second does for the processes they start what ``-P`` does for themselves.
+    """
+    return {"DAGSTER_HOME": str(home.absolute()), "PYTHONSAFEPATH": "1"}
 
 
 def webserver_command(home: Path, port: int) -> list[str]:
     """Return the command of the UI on ``127.0.0.1:port``, valid in any directory."""
     address = ["-h", "127.0.0.1", "-p", str(port)]
-    return [sys.executable, "-m", "dagster_webserver", *address, *_workspace(home)]
+    return [*PYTHON, "-m", "dagster_webserver", *address, *_workspace(home)]
 
 
 def daemon_command(home: Path) -> list[str]:
     """Return the command of the daemon: sensors, the run queue and run monitoring."""
-    return [sys.executable, "-m", "dagster._daemon", "run", *_workspace(home)]
+    return [*PYTHON, "-m", "dagster._daemon", "run", *_workspace(home)]
 
 
 def _workspace(home: Path) -> list[str]:

@@ -1,8 +1,9 @@
 """Which sessions of the lake are behind the spool, by committed positions alone.
 
-A raw table is at the last spool ``seq`` it has committed for a session. ``change_metrics``
-is at the sum of the positions it was computed from: its own session and the few before it.
-A sum grows whenever one of its parts does, so no late batch goes unnoticed.
+A raw table is at the last spool ``seq`` it has committed for a session, and has to be where
+the spool is. ``change_metrics`` is at the sum of the raw positions it was computed from, its
+own session and the few before it, and has to be where the raw tables of the lake are. A sum
+grows whenever one of its parts does, so no late batch goes unnoticed once it is committed.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -48,13 +49,15 @@ def spool_positions(spooled: Iterable[Partition], session_dates: Collection[date
     }
 
 
-def wanted_positions(raw: Positions, globex: Timetable) -> Positions:
-    """Return where every table has to be once all of the spool is in the lake."""
-    sessions = {session_date for _, session_date in raw}
-    derived = {
-        (CHANGE_METRICS.name, day): sum(input_positions(day, globex, raw)) for day in sessions
+def derived_positions(days: Collection[date], globex: Timetable, committed: Positions) -> Positions:
+    """Return where ``change_metrics`` has to be, given what the lake has of the raw tables.
+
+    What the spool holds does not count: a raw session that cannot be ingested would keep the
+    sessions after it behind for ever.
+    """
+    return {
+        (CHANGE_METRICS.name, day): sum(input_positions(day, globex, committed)) for day in days
     }
-    return {**raw, **derived}
 
 
 @dataclass
@@ -68,9 +71,18 @@ class CommittedPositions:
     _known: dict[tuple[str, date], int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
 
-    def behind(self, wanted: Positions) -> set[date]:
-        """Return the sessions of which a table has not committed its wanted position."""
-        late = set(self._late(wanted))
+    def behind(self, raw: Positions, globex: Timetable) -> set[date]:
+        """Return the sessions of ``raw`` of which a table has to catch up.
+
+        A raw table has to reach ``raw``, the positions of the spool; ``change_metrics`` what
+        the lake has of the raw tables.
+        """
+        late = self._behind(raw)
+        days = {session_date for _, session_date in raw}
+        return late | self._behind(derived_positions(days, globex, self._known))
+
+    def _behind(self, wanted: Positions) -> set[date]:
+        late = self._late(wanted)
         for name in {name for name, _ in late}:
             self._look_at(name, {key: seq for key, seq in wanted.items() if key[0] == name})
         return {session_date for _, session_date in self._late(wanted)}

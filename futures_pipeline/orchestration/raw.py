@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from futures_pipeline.orchestration.checks import (
+    NEWEST_SESSIONS,
     coverage_result,
     coverage_spec,
     refused_result,
@@ -121,9 +122,11 @@ def _specs(table: Table) -> list[dg.AssetCheckSpec]:
 def _results(
     table: Table, rows: pl.DataFrame, days: Sequence[date], until: datetime, pipeline: Pipeline
 ) -> list[dg.AssetCheckResult]:
+    judged = pipeline.judged_sessions(table, days, NEWEST_SESSIONS)
+    stored = pipeline.stored_rows(table, judged)
     results = [
         schema_result(table, rows, days),
-        refused_result(table, rows.height, pipeline.refused(table, days), days),
+        refused_result(table, stored, pipeline.refused(table, judged), judged),
     ]
     if table is BARS_1M:
         share = bar_coverage(rows, pipeline.instruments, pipeline.calendar, days, until)

@@ -66,7 +66,7 @@ class Pipeline:
         self, table: Table, session_dates: Sequence[date], run_id: str
     ) -> dict[date, IngestReport]:
         """Bring the spool's new batches of some sessions into the lake."""
-        ingestion = Ingestion(self.lake, self.spool, self.instruments, run_id)
+        ingestion = Ingestion(self.lake, self.spool, self.instruments, self.calendar, run_id)
         return {
             session_date: ingest_partition(ingestion, table, session_date, self.clock.now())
             for session_date in session_dates
@@ -76,6 +76,22 @@ class Pipeline:
         """Return how many rows a table holds, over all sessions."""
         opened = self.lake.open(table.name)
         return 0 if opened is None else int(opened.scan().select(pl.len()).collect().item())
+
+    def stored_rows(self, table: Table, session_dates: Sequence[date]) -> pl.DataFrame:
+        """Return ``session_date`` and ``stored_rows`` of those sessions that have rows."""
+        opened = self.lake.open_or_create(table.name)
+        chosen = opened.scan().filter(pl.col("session_date").is_in(list(session_dates)))
+        return chosen.group_by("session_date").len("stored_rows").collect()
+
+    def judged_sessions(
+        self, table: Table, session_dates: Sequence[date], newest: int
+    ) -> list[date]:
+        """Return some sessions and the newest of those with stored or refused rows, ascending."""
+        held: set[date] = set()
+        for name in (table.name, QUARANTINE.name):
+            opened = self.lake.open(name)
+            held.update([] if opened is None else opened.session_dates())
+        return sorted({*session_dates, *sorted(held)[-newest:]})
 
     def refused(self, table: Table, session_dates: Sequence[date]) -> pl.DataFrame:
         """Return the quarantine rows of some sessions that were meant for ``table``."""

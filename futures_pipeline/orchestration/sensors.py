@@ -1,19 +1,21 @@
 """The sensor that starts ingestion when the spool is ahead of the lake."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from futures_pipeline.domain.sessions import Timetable
 from futures_pipeline.orchestration.partitions import contiguous, session_dates
 from futures_pipeline.orchestration.positions import (
     Positions,
     input_positions,
     spool_positions,
-    wanted_positions,
 )
 from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.storage.spool import Partition
+from futures_pipeline.storage.tables import RAW_TABLES
 
 INGEST_JOB = "ingest"
 RANGE_START = "dagster/asset_partition_range_start"
@@ -24,6 +26,8 @@ FAILURE_REASON = "dagster/failure_reason"
 # Everything the spool held when a run was asked for; batches after it are new.
 SPOOL_SEQ = "futures_pipeline/spool_seq"
 
+LEVEL = "the lake has every row of the spool"
+SATURDAY = 5
 LONGEST_RANGE = 60
 FAILURES_REMEMBERED = timedelta(days=1)
 CRASH_WAIT = timedelta(seconds=10)
@@ -101,22 +105,60 @@ def try_again_at(failures: Sequence[FailedRun]) -> datetime:
     return ended_at + min(FIRST_WAIT * (1 << min(refusals - 1, 10)), LONGEST_WAIT)
 
 
-def outside_partitions(spooled: Collection[date], keys: Sequence[str]) -> str | None:
+def outside_partitions(
+    spooled: Collection[date], keys: Sequence[str], globex: Timetable
+) -> str | None:
     """Return what to do about spooled sessions that are no partition, None without any."""
     known = set(session_dates(keys))
     outside = sorted(day for day in spooled if day not in known)
     if not outside:
         return None
-    listed = ", ".join(map(str, outside[:5])) + (", ..." if len(outside) > 5 else "")
-    first = keys[0] if keys else "none"
-    if str(outside[0]) < first:
-        remedy = f"set dagster.first_session to {outside[0]} or earlier and restart Dagster"
-    else:
-        remedy = "they are no Globex session, or lie after this machine's date: check the clock"
+    closed = [day for day in outside if is_closed(day, globex)]
+    sessions = [day for day in outside if day not in closed]
+    early = [day for day in sessions if not keys or str(day) < keys[0]]
+    late = [day for day in sessions if day not in early]
+    kinds = [
+        (early, "before the first partition; set dagster.first_session to {first} or earlier "
+         "and restart Dagster"),
+        (closed, "days without a Globex session, so no collector files rows there; find the "
+         "program that wrote them"),
+        (late, "after the last partition; check the clock of this machine and the collector's"),
+    ]  # fmt: skip
+    says = [
+        f"{listed(map(str, days))} ({remedy.format(first=days[0])})"
+        for days, remedy in kinds
+        if days
+    ]
+    span = f"partitions are {keys[0]} to {keys[-1]}" if keys else "there is no partition yet"
     return (
-        f"the spool has rows of {len(outside)} sessions that are no partition ({listed}); "
-        f"partitions begin at {first}; {remedy}"
+        f"the spool has rows of {len(outside)} sessions that are no partition and are not "
+        f"ingested: {', '.join(says)}; {span}"
     )
+
+
+def is_closed(day: date, globex: Timetable) -> bool:
+    """Return whether ``day`` is known to have no Globex session."""
+    is_loaded = globex.sessions[0].session_date <= day <= globex.sessions[-1].session_date
+    return day.weekday() >= SATURDAY or (is_loaded and globex.on(day) is None)
+
+
+def unknown_tables(spooled: Collection[str]) -> str | None:
+    """Return what to do about spooled tables that are no raw table, None without any."""
+    known = [table.name for table in RAW_TABLES]
+    unknown = sorted(set(spooled) - set(known))
+    if not unknown:
+        return None
+    return (
+        "the spool has rows of tables that are no raw table and are not "
+        f"ingested: {listed(map(repr, unknown))}; raw tables are {', '.join(known)}; find the "
+        "program that wrote them, or install the version of the pipeline that knows them"
+    )
+
+
+def listed(names: Iterable[str], limit: int = 5) -> str:
+    """Return the first names as a list in a sentence."""
+    shown = list(names)
+    return ", ".join(shown[:limit]) + (", ..." if len(shown) > limit else "")
 
 
 def run_request(keys: Sequence[str], spool_seq: int) -> dg.RunRequest:
@@ -153,11 +195,11 @@ def build_spool_sensor(
         behind = sessions_behind(raw, pipeline)
         failed = failed_runs(context.instance, INGEST_JOB) if behind else []
         ingestion = next_ingestion(behind, failed, keys, datetime.now(UTC))
-        outside = outside_partitions({part.session_date for part in spooled}, keys)
+        left = left_in_spool(spooled, keys, pipeline.calendar.globex)
         if not ingestion.ranges:
-            return dg.SkipReason(skip_reason(ingestion.waiting, outside))
-        if outside:
-            context.log.warning(outside)
+            return dg.SkipReason(skip_reason(ingestion.waiting, left))
+        for says in left:
+            context.log.warning(says)
         latest = max(part.last_seq for part in spooled)
         return dg.SensorResult([run_request(run, latest) for run in ingestion.ranges])
 
@@ -165,20 +207,33 @@ def build_spool_sensor(
 
 
 def sessions_behind(raw: Positions, pipeline: Pipeline) -> dict[date, int]:
-    """Return the sessions to ingest or compute, with the last ``seq`` they depend on."""
+    """Return the sessions to ingest or compute, with the last ``seq`` they depend on.
+
+    ``raw``: the spool's positions. A session that only has to be computed anew, because an
+    earlier one came late, is behind once that one is in the lake.
+    """
     globex = pipeline.calendar.globex
-    behind = pipeline.committed.behind(wanted_positions(raw, globex))
+    behind = pipeline.committed.behind(raw, globex)
     return {day: max(input_positions(day, globex, raw)) for day in sorted(behind)}
 
 
-def skip_reason(waiting: Sequence[str], outside: str | None) -> str:
+def left_in_spool(
+    spooled: Collection[Partition], keys: Sequence[str], globex: Timetable
+) -> list[str]:
+    """Return a sentence on each kind of rows in the spool that no run ingests."""
+    outside = outside_partitions({part.session_date for part in spooled}, keys, globex)
+    unknown = unknown_tables({part.table for part in spooled})
+    return [says for says in (outside, unknown) if says]
+
+
+def skip_reason(waiting: Sequence[str], left: Sequence[str]) -> str:
     """Return why no run is started, for the sensor's page."""
     failed = (
         f"waiting before {', '.join(waiting)} is tried again after a failed run; "
         "see the failed runs of job ingest"
     )
-    reasons = [failed] if waiting else ["the lake has every row of the spool"]
-    return "; ".join([*reasons, outside] if outside else reasons)
+    level = "the lake has every other row of the spool" if left else LEVEL
+    return "; ".join([failed if waiting else level, *left])
 
 
 def unfinished_run(instance: dg.DagsterInstance, job: str) -> str | None:

@@ -6,6 +6,7 @@ from.
 """
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ BATCHES = sa.Table(
     sa.Column("observed_from", UtcTime),
     sa.Column("observed_to", UtcTime),
     sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("checksum", sa.BigInteger),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Index("batches_by_partition", "table_name", "session_date", "seq"),
     sqlite_autoincrement=True,
@@ -110,10 +112,22 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A stored batch; ``payload`` is Arrow IPC."""
+    """A stored batch; ``payload`` is Arrow IPC, ``checksum`` its CRC-32 (None: not known)."""
 
     seq: int
     payload: bytes
+    checksum: int | None = None
+
+    def rows(self) -> pl.DataFrame:
+        """Return the rows.
+
+        Raises:
+            SpoolError: the payload was changed since it was kept, or is not Arrow IPC. A
+                changed one is not even tried: it can end the process.
+        """
+        if self.checksum is not None and zlib.crc32(self.payload) != self.checksum:
+            raise SpoolError(f"spool batch {self.seq}: the payload does not match its checksum")
+        return from_payload(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +313,7 @@ class Spool:
     def read_after(self, table: str, session_date: date, seq: int) -> list[Batch]:
         """Return the batches of a partition with a higher ``seq``, ascending."""
         query = (
-            sa.select(BATCHES.c.seq, BATCHES.c.payload)
+            sa.select(BATCHES.c.seq, BATCHES.c.payload, BATCHES.c.checksum)
             .where(
                 BATCHES.c.table_name == table,
                 BATCHES.c.session_date == session_date,
@@ -308,7 +322,7 @@ class Spool:
             .order_by(BATCHES.c.seq)
         )
         with self._transaction() as connection:
-            return [Batch(row.seq, row.payload) for row in connection.execute(query)]
+            return [Batch(*row) for row in connection.execute(query)]
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -358,21 +372,23 @@ def _row(request: NewRequest, now: datetime) -> dict[str, Any]:
 
 
 def _insert(connection: sa.Connection, batches: Iterable[NewBatch], now: datetime) -> None:
-    rows = [
-        {
-            "table_name": batch.table,
-            "session_date": batch.session_date,
-            "row_count": batch.rows.height,
-            "observed_from": batch.observed_from,
-            "observed_to": batch.observed_to,
-            "payload": to_payload(batch.rows),
-            "created_at": now,
-        }
-        for batch in batches
-        if batch.rows.height
-    ]
+    rows = [_batch_row(batch, now) for batch in batches if batch.rows.height]
     if rows:
         connection.execute(sa.insert(BATCHES), rows)
+
+
+def _batch_row(batch: NewBatch, now: datetime) -> dict[str, Any]:
+    payload = to_payload(batch.rows)
+    return {
+        "table_name": batch.table,
+        "session_date": batch.session_date,
+        "row_count": batch.rows.height,
+        "observed_from": batch.observed_from,
+        "observed_to": batch.observed_to,
+        "payload": payload,
+        "checksum": zlib.crc32(payload),
+        "created_at": now,
+    }
 
 
 def _durable(connection: Any, record: object) -> None:

@@ -11,6 +11,8 @@ import polars as pl
 UTC_TIME = pl.Datetime("us", "UTC")
 PRICE_COLUMNS = ("bid", "ask", "last")
 OHLC = ("open", "high", "low", "close")
+# As in ESH6. Source: CME contract month codes.
+DELIVERY_MONTH = "^[FGHJKMNQUVXZ][0-9]$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class Table:
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
+    @property
+    def moment(self) -> str:
+        """The time column that decides a raw row's session."""
+        return self.key[-1]
+
 
 def _finite(*names: str) -> pl.Expr:
     return pl.all_horizontal(pl.col(name).is_finite().fill_null(True) for name in names)
@@ -99,8 +106,12 @@ _PROVENANCE = (
 )
 _OWN_CONTRACT = Rule(
     "contract_belongs_to_symbol",
-    pl.col("contract").str.starts_with(pl.col("symbol")),
-    "the contract's name begins with its symbol",
+    (pl.col("contract") == pl.col("symbol"))
+    | (
+        pl.col("contract").str.starts_with(pl.col("symbol"))
+        & pl.col("contract").str.strip_prefix(pl.col("symbol")).str.contains(DELIVERY_MONTH)
+    ),
+    "the contract is its symbol, alone or with a month letter and the last digit of the year",
 )
 _DATA_TYPE = Rule(
     "data_type_known",

@@ -32,10 +32,20 @@ def obvious_changes(
         seen = list(group.select("timestamp", "price").iter_rows())
         priced = [(at, price) for at, price in seen if price is not None]
         for at, price in seen:
-            day = calendar.session_date(at)
+            day = session_date(at, calendar)
             if day in session_dates:
                 row = _row(at, price, day, priced, hours[symbol], calendar, settings)
                 yield {"symbol": symbol, "contract": contract, "session_date": day} | row
+
+
+def inside(at: datetime) -> datetime:
+    """Return a moment just before ``at``: an observation at a close belongs to what closes."""
+    return at - timedelta(microseconds=1)
+
+
+def session_date(at: datetime, calendar: TradingCalendar) -> date:
+    """Return the session of an observation: after the close before, up to its own."""
+    return calendar.session_date(inside(at))
 
 
 def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
@@ -58,7 +68,7 @@ def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
         return p, None, t
 
     now: Leg = (price, "no_price" if price is None else None, at)
-    anchor_at = calendar.anchor(at)
+    anchor_at = calendar.anchor(inside(at))
     anchor = asof(anchor_at, settings.tolerance_anchor_seconds)
     legs = {
         "1h": (now, asof(at - timedelta(hours=1), settings.tolerance_1h_seconds)),
@@ -73,7 +83,7 @@ def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
             legs[name] = (now, earlier)
     elif regular is not None and at >= regular.opens_at:
         end = asof(regular.opens_at, settings.tolerance_anchor_seconds)
-        if end[2] is not None and calendar.session_date(end[2]) < day:
+        if end[2] is not None and session_date(end[2], calendar) < day:
             end = (None, "stale_observation", end[2])
         legs["overnight"] = (end, anchor)
     row: dict[str, Any] = {
@@ -81,7 +91,7 @@ def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
         "price": price,
         "anchor_at": anchor_at,
         "anchor_price": anchor[0],
-        "elapsed_hours": calendar.elapsed_hours(at),
+        "elapsed_hours": calendar.globex.open_seconds(anchor_at, at) / 3600,
     }
     for back in (1, 4):
         start = at - timedelta(hours=back)

@@ -75,13 +75,34 @@ def test_sunday_evening_is_measured_from_fridays_close(calendar: TradingCalendar
     assert row["elapsed_hours"] == 1.5
 
 
-def test_a_bar_that_ends_with_the_session_is_labelled_with_the_next(
+@pytest.mark.parametrize(
+    ("day", "close"),
+    [
+        (WEDNESDAY, new_york(WEDNESDAY, 17)),
+        (date(2025, 1, 17), new_york(date(2025, 1, 17), 17)),  # a Friday: Monday is a holiday
+        (date(2025, 1, 9), new_york(date(2025, 1, 9), 9, 30)),  # a day of mourning
+    ],
+)
+def test_the_bar_that_ends_with_the_session_is_its_last(
+    calendar: TradingCalendar, day: date, close: datetime
+) -> None:
+    """It is known with the session's rows; the next session may be three days away."""
+    frame = prices((close, 5900.0))
+    row = row_at(changes_of(frame, calendar, day), close)
+    assert (row["session_date"], row["price"]) == (day, 5900.0)
+    assert row["anchor_at"] < close
+    following = calendar.globex.at(close).session_date
+    assert changes_of(frame, calendar, following).is_empty()
+
+
+def test_the_close_is_measured_from_the_settlement_an_hour_before(
     calendar: TradingCalendar,
 ) -> None:
-    close = new_york(WEDNESDAY, 17)
-    frame = prices((close, 5900.0))
-    assert changes_of(frame, calendar).is_empty()
-    assert changes_of(frame, calendar, date(2025, 1, 16))["timestamp"].to_list() == [close]
+    settled, close = new_york(date(2025, 1, 14), 16), new_york(WEDNESDAY, 17)
+    frame = prices((settled, 5900.0), (new_york(WEDNESDAY, 16), 5950.0), (close, 5952.0))
+    row = row_at(changes_of(frame, calendar), close)
+    assert (row["change_daily"], row["change_1h"]) == (52.0, 2.0)
+    assert row["elapsed_hours"] == 24.0
 
 
 @pytest.mark.parametrize(

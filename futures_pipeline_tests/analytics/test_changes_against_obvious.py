@@ -26,7 +26,7 @@ from futures_pipeline_tests.analytics.frames import (
     snapshots,
     stacked,
 )
-from futures_pipeline_tests.analytics.obvious_changes import obvious_changes
+from futures_pipeline_tests.analytics.obvious_changes import obvious_changes, session_date
 
 CALENDAR = load_calendar(date(2024, 1, 1), date(2025, 12, 31))
 RECORDED = Path(
@@ -70,7 +70,7 @@ def random_prices(seed: int, count: int, span: tuple[datetime, datetime]) -> pl.
 
 def sessions_of(frame: pl.DataFrame) -> list[date]:
     moments = frame["timestamp"].to_list()
-    return sorted({CALENDAR.session_date(at) for at in moments})
+    return sorted({session_date(at, CALENDAR) for at in moments})
 
 
 def assert_as_obvious(frame: pl.DataFrame, days: list[date], chosen: ChangeSettings) -> None:

@@ -64,16 +64,19 @@ def test_rows_carry_the_session_anchor_and_open_of_the_scalar_calendar(
     for row in rows.iter_rows(named=True):
         at, day = row["timestamp"], row["session_date"]
         regular = CALENDAR.regular.on(day)
-        assert day == CALENDAR.session_date(at)
-        assert row["anchor_at"] == CALENDAR.anchor(at)
+        just_before = at - timedelta(microseconds=1)  # a close belongs to what closes
+        assert day == CALENDAR.session_date(just_before)
+        assert row["anchor_at"] == CALENDAR.anchor(just_before)
         assert row["regular_open"] == (regular and regular.opens_at)
 
 
 def test_only_the_sessions_asked_for_are_kept(calendar: TradingCalendar) -> None:
-    inside = new_york(date(2025, 1, 14), 17)
-    moments = [inside - timedelta(seconds=1), inside, new_york(date(2025, 1, 15), 17)]
+    before, close = new_york(date(2025, 1, 14), 17), new_york(date(2025, 1, 15), 17)
+    moment = timedelta(microseconds=1)
+    moments = [before, before + moment, close, close + moment]
     sessions = session_table(calendar, [date(2025, 1, 15), date(2025, 1, 18)])
-    assert with_session(column(moments).to_frame(), sessions)["timestamp"].to_list() == [inside]
+    kept = with_session(column(moments).to_frame(), sessions)
+    assert kept["timestamp"].to_list() == [before + moment, close]
 
 
 @pytest.mark.parametrize(

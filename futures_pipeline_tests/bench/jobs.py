@@ -147,7 +147,11 @@ def filled(directory: Path, commits: int) -> tuple[Ingestion, datetime]:
     """Return a lake that has taken ``commits`` rounds, one commit each, and the next minute."""
     spool = Spool(f"sqlite:///{directory / f'{commits}.sqlite'}")
     ingestion = Ingestion(
-        Lake(directory / f"lake{commits}"), spool, select_instruments(FUTURES), "bench"
+        Lake(directory / f"lake{commits}"),
+        spool,
+        select_instruments(FUTURES),
+        load_calendar(date(2024, 12, 1), date(2025, 12, 31)),
+        "bench",
     )
     at = datetime(2025, 1, 15, 1, tzinfo=UTC)
     while len(spool.read_after(FUTURES_SNAPSHOTS.name, at.date(), 0)) < commits:

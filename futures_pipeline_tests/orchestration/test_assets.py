@@ -8,7 +8,13 @@ import pytest
 
 from futures_pipeline.orchestration.resources import Pipeline
 from futures_pipeline.storage.lake import Once
-from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, RAW_TABLES, TABLES
+from futures_pipeline.storage.tables import (
+    BARS_1M,
+    CHANGE_METRICS,
+    FUTURES_SNAPSHOTS,
+    RAW_TABLES,
+    TABLES,
+)
 from futures_pipeline_tests.orchestration.conftest import (
     FRIDAY,
     TUESDAY,
@@ -20,6 +26,7 @@ from futures_pipeline_tests.orchestration.conftest import (
 
 MONDAY = date(2025, 1, 13)
 VOLATILE = ["ingested_at"]
+FULL_DAY = 23 * 60
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
@@ -48,7 +55,9 @@ def test_a_bad_row_goes_to_quarantine_and_the_check_names_its_rule(
     found = checks(result)["futures_snapshots_no_refused_rows"]
     assert not found.passed
     assert found.severity is dg.AssetCheckSeverity.ERROR  # 1 of 4 rows is more than 1 %
-    assert found.description == "session 2025-01-15: 1 rows refused: quote_not_crossed (1)"
+    assert (
+        found.description == "session 2025-01-15: 1 rows refused: 2025-01-15 quote_not_crossed (1)"
+    )
     assert checks(result)["futures_snapshots_schema"].passed
     assert pipeline.lake.read("futures_snapshots").height == 3
     assert materialized(result)["quarantine", "2025-01-15"].metadata[
@@ -66,6 +75,40 @@ def test_few_bad_rows_are_a_warning_that_stays_while_they_are_stored(
 
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert found.metadata["refused_rows"].value == 1
+
+
+def test_refused_rows_of_other_sessions_are_not_forgotten_by_the_next_run(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    """A check's result has no partition, so a run on a good session would cover the bad one."""
+    plant_quotes(pipeline, FRIDAY, good=3, crossed=2)
+    plant_quotes(pipeline, MONDAY, good=0, crossed=1)
+    plant_quotes(pipeline, WEDNESDAY, good=400)
+    ingest(str(FRIDAY), str(MONDAY))
+
+    found = checks(ingest(str(WEDNESDAY)))["futures_snapshots_no_refused_rows"]
+
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert found.description == (
+        "sessions 2025-01-10 to 2025-01-15: 3 rows refused: "
+        "2025-01-13 quote_not_crossed (1), 2025-01-10 quote_not_crossed (2)"
+    )
+
+
+def test_the_sessions_judged_are_those_of_the_run_and_the_newest(
+    pipeline: Pipeline, ingest: Ingest
+) -> None:
+    sessions = pipeline.calendar.globex.between(date(2025, 1, 2), WEDNESDAY)
+    days = [session.session_date for session in sessions if session.minutes == FULL_DAY]
+    plant_quotes(pipeline, days[0], good=1, crossed=1)
+    for day in days[1:]:
+        plant_quotes(pipeline, day)
+    ingest(*map(str, days))
+
+    assert pipeline.judged_sessions(FUTURES_SNAPSHOTS, days[-1:], 5) == days[-5:]
+    newest = checks(ingest(str(WEDNESDAY)))["futures_snapshots_no_refused_rows"]
+    own = checks(ingest(str(days[0])))["futures_snapshots_no_refused_rows"]
+    assert (newest.passed, own.passed) == (True, False)
 
 
 def test_a_rerun_leaves_the_same_rows(pipeline: Pipeline, ingest: Ingest) -> None:
@@ -168,6 +211,17 @@ def test_change_metrics_look_back_across_a_weekend(pipeline: Pipeline, ingest: I
     changes = pipeline.lake.read(CHANGE_METRICS.name, [MONDAY]).filter(pl.col("symbol") == "ES")
     assert changes["change_daily"].null_count() == 0
     assert set(changes["anchor_at"].dt.date()) == {FRIDAY}
+
+
+def test_fridays_close_is_computed_with_fridays_rows(pipeline: Pipeline, ingest: Ingest) -> None:
+    plant_bars(pipeline, [FRIDAY], every=1)
+    assert ingest(str(FRIDAY)).success
+
+    changes = pipeline.lake.read(CHANGE_METRICS.name, [FRIDAY]).filter(pl.col("symbol") == "ES")
+    session = pipeline.calendar.globex.on(FRIDAY)
+    assert session is not None
+    assert changes["timestamp"].max() == session.closes_at
+    assert changes.height == session.minutes
 
 
 def test_a_session_without_rows_is_replaced_by_nothing(pipeline: Pipeline, ingest: Ingest) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from futures_pipeline.config import Settings
+from futures_pipeline.domain.errors import DataDirectoryError
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.home import (
     DEFINITIONS,
@@ -112,8 +113,40 @@ def test_a_home_is_valid_and_names_the_definitions(tmp_path: Path, settings: Set
 def test_commands_do_not_depend_on_the_directory(tmp_path: Path) -> None:
     web, daemon = webserver_command(tmp_path, 3999), daemon_command(tmp_path)
     for command in (web, daemon):
-        assert command[0] == sys.executable
+        assert command[:3] == [sys.executable, "-P", "-m"]
         assert command[-2:] == ["-w", str(tmp_path / "workspace.yaml")]
     assert "127.0.0.1" in web
     assert "3999" in web
     assert home_environment(Path("relative"))["DAGSTER_HOME"].startswith("/")
+
+
+def test_a_file_named_as_a_library_does_not_stop_the_commands(tmp_path: Path) -> None:
+    """The user may start us in any directory, and gql.py is one of Dagster's libraries."""
+    for name in ("gql", "dagster", "click"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    home = tmp_path / "home"
+    web, daemon = webserver_command(home, 3999), daemon_command(home)
+    for command in (web, daemon):
+        end = command.index("-h") if "-h" in command else command.index("-w")
+        asked = subprocess.run(
+            [*command[:end], "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert asked.returncode == 0, asked.stderr
+
+
+def test_databases_that_cannot_be_made_are_one_sentence(tmp_path: Path, settings: Settings) -> None:
+    """A full disk, or here: a directory that stands where a database belongs."""
+    (tmp_path / "home" / "history" / "runs.db").mkdir(parents=True)
+
+    with pytest.raises(DataDirectoryError, match=r"home: its files .*; make room on the disk"):
+        prepare_home(tmp_path / "home", settings)
+
+
+def test_a_killed_run_gives_its_pool_slots_back_within_seconds(
+    tmp_path: Path, settings: Settings
+) -> None:
+    prepare_home(tmp_path, settings)
+
+    monitoring = yaml.safe_load((tmp_path / "dagster.yaml").read_text())["run_monitoring"]
+    assert monitoring["free_slots_after_run_end_seconds"] == 5
+    assert monitoring["poll_interval_seconds"] == 5

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from futures_pipeline.config import Settings
+from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.partitions import session_partitions
 from futures_pipeline.orchestration.resources import Pipeline
@@ -21,6 +22,7 @@ from futures_pipeline.orchestration.sensors import (
     outside_partitions,
     run_request,
 )
+from futures_pipeline.storage.spool import NewBatch
 from futures_pipeline_tests.orchestration.conftest import (
     FRIDAY,
     TUESDAY,
@@ -29,6 +31,7 @@ from futures_pipeline_tests.orchestration.conftest import (
     plant_bars,
     plant_quotes,
 )
+from futures_pipeline_tests.storage.rows import frame, snapshot
 
 KEYS = ["2025-01-13", "2025-01-14", "2025-01-15", "2025-01-16", "2025-01-17", "2025-01-21"]
 NOW = datetime(2025, 1, 20, 12, tzinfo=UTC)
@@ -126,18 +129,42 @@ def test_no_run_is_longer_than_60_sessions() -> None:
     assert [len(run) for run in found.ranges] == [60, 60, 10]
 
 
+GLOBEX = load_calendar(date(2024, 12, 1), date(2025, 12, 31)).globex
+
+
 @pytest.mark.parametrize(
     ("spooled", "says"),
     [
-        ([date(2025, 1, 14)], None),
-        ([date(2024, 12, 30)], "set dagster.first_session to 2024-12-30 or earlier"),
-        ([date(2025, 1, 18)], "no Globex session"),
-        ([date(2031, 1, 6)], "check the clock"),
+        ([date(2024, 12, 30)], ["2024-12-30 (before", "dagster.first_session to 2024-12-30"]),
+        ([date(2019, 5, 6)], ["set dagster.first_session to 2019-05-06 or earlier"]),
+        ([date(2025, 1, 18)], ["2025-01-18 (days without a Globex session"]),  # a Saturday
+        ([date(2024, 12, 28)], ["2024-12-28 (days without a Globex session"]),
+        ([date(2024, 12, 25)], ["2024-12-25 (days without a Globex session"]),  # Christmas
+        ([date(2031, 1, 6)], ["2031-01-06 (after the last partition; check the clock"]),
+        (
+            [date(2031, 1, 6), date(2025, 1, 18), date(2024, 12, 30), date(2024, 12, 31)],
+            [
+                "4 sessions",
+                "2024-12-30, 2024-12-31 (before the first partition; set",
+                "2025-01-18 (days without",
+                "2031-01-06 (after",
+                "partitions are 2025-01-13 to 2025-01-21",
+            ],
+        ),
     ],
 )
-def test_sessions_that_are_no_partition_are_named(spooled: list[date], says: str | None) -> None:
-    found = outside_partitions(spooled, KEYS)
-    assert found is None if says is None else says in str(found)
+def test_each_kind_of_session_that_is_no_partition_has_its_remedy(
+    spooled: list[date], says: list[str]
+) -> None:
+    found = outside_partitions(spooled, KEYS, GLOBEX) or ""
+    assert [text for text in says if text not in found] == []
+    kinds = ("before the first", "days without", "after the last")
+    assert sum(kind in found for kind in kinds) == min(len(spooled), 3)
+
+
+def test_sessions_that_are_partitions_are_not_mentioned() -> None:
+    assert outside_partitions([date(2025, 1, 14)], KEYS, GLOBEX) is None
+    assert "no partition yet" in (outside_partitions([date(2025, 1, 14)], [], GLOBEX) or "")
 
 
 def test_a_request_for_one_session_has_a_partition_and_for_more_a_range() -> None:
@@ -194,18 +221,39 @@ def test_new_rows_are_ingested_once(tick: Tick, pipeline: Pipeline, ingest: Inge
     assert requested(tick()) == [("2025-01-15", None)]
 
 
-def test_a_late_batch_makes_later_sessions_stale(
+def test_a_late_batch_makes_later_sessions_stale_once(
     tick: Tick, pipeline: Pipeline, ingest: Ingest
 ) -> None:
-    """The changes of a session depend on the ones before it, so these are computed anew."""
+    """The changes of a session depend on the ones before it, so these are computed anew.
+
+    Not before the late rows are in the lake: as long as they cannot be ingested, computing
+    the later sessions again would change nothing, for ever.
+    """
     plant_bars(pipeline, [WEDNESDAY])
     ingest(str(WEDNESDAY))
     plant_bars(pipeline, [FRIDAY])
-    assert requested(tick()) == [("2025-01-10", None), ("2025-01-15", None)]
+    assert requested(tick()) == [("2025-01-10", None)]
+    ingest(str(WEDNESDAY))
+    assert requested(tick()) == [("2025-01-10", None)]
 
     ingest(str(FRIDAY))
+    assert requested(tick()) == [("2025-01-15", None)]
     ingest(str(WEDNESDAY))
     assert "every row" in skipped(tick())
+
+
+def test_what_no_run_ingests_is_named(
+    tick: Tick, pipeline: Pipeline, ingest: Ingest, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = frame([snapshot()])
+    pipeline.spool.append([NewBatch("option_chains", WEDNESDAY, rows)], NOW)
+    plant_quotes(pipeline, WEDNESDAY)
+    tick()
+    assert "'option_chains'; raw tables are futures_snapshots" in capfd.readouterr().err
+
+    ingest(str(WEDNESDAY))
+    assert skipped(tick()).startswith("the lake has every other row of the spool; the spool has")
+    assert "'option_chains'; raw tables are futures_snapshots" in skipped(tick())
 
 
 def test_a_lake_made_anew_is_filled_again(tick: Tick, pipeline: Pipeline, ingest: Ingest) -> None:

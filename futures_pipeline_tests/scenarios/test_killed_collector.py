@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.instruments import select_instruments
 from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
 from futures_pipeline.storage.lake import Lake
@@ -46,7 +47,8 @@ def has_snapshots(spool: Spool) -> bool:
 def lake_of(data: Path, spool: Spool) -> Lake:
     """Ingest everything the spool holds."""
     lake = Lake(data / "lake")
-    ingestion = Ingestion(lake, spool, select_instruments(SYMBOLS.split(",")), "test")
+    instruments = select_instruments(SYMBOLS.split(","))
+    ingestion = Ingestion(lake, spool, instruments, calendar_for(START), "test")
     tables = {table.name: table for table in RAW_TABLES}
     for part in spool.partitions():
         ingest_partition(ingestion, tables[part.table], part.session_date, START)

@@ -9,6 +9,7 @@ from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.storage.ingestion import Ingestion
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.spool import Spool
+from futures_pipeline_tests.storage.rows import CALENDAR
 
 
 @pytest.fixture
@@ -25,4 +26,4 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture
 def ingestion(lake: Lake, spool: Spool) -> Ingestion:
-    return Ingestion(lake, spool, tuple(UNIVERSE.values()), "test")
+    return Ingestion(lake, spool, tuple(UNIVERSE.values()), CALENDAR, "test")

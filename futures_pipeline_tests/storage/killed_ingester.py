@@ -13,7 +13,7 @@ from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.spool import NewBatch, Spool
 from futures_pipeline.storage.tables import BARS_1M
-from futures_pipeline_tests.storage.rows import AT, SESSION, bar, frame
+from futures_pipeline_tests.storage.rows import AT, CALENDAR, SESSION, bar, frame
 
 
 def spool_url(directory: Path) -> str:
@@ -38,7 +38,8 @@ def next_batch(number: int) -> NewBatch:
 
 def work(directory: Path) -> None:
     spool = Spool(spool_url(directory))
-    ingestion = Ingestion(Lake(directory / "lake"), spool, tuple(UNIVERSE.values()), "killed")
+    lake = Lake(directory / "lake")
+    ingestion = Ingestion(lake, spool, tuple(UNIVERSE.values()), CALENDAR, "killed")
     held = spool.partitions()
     number = held[0].last_seq if held else 0
     sys.stdout.write("ready\n")

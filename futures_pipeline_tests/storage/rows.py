@@ -5,10 +5,12 @@ from typing import Any
 
 import polars as pl
 
+from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.storage.schemas import LAKE_COLUMNS
 from futures_pipeline.storage.tables import BARS_1M, FUTURES_SNAPSHOTS, TABLES, Table
 
+CALENDAR = load_calendar(date(2024, 12, 1), date(2025, 12, 31))
 SESSION = date(2025, 1, 15)
 AT = datetime(2025, 1, 15, 14, 30, tzinfo=UTC)
 CONTRACTS = {"ES": "ESH5", "NQ": "NQH5", "RTY": "RTYH5"}

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from futures_pipeline.domain.instruments import UNIVERSE
-from futures_pipeline.storage.schemas import batch_rules, conform, failure_cases, split
+from futures_pipeline.storage.schemas import (
+    batch_rules,
+    conform,
+    failure_cases,
+    missing_columns,
+    split,
+)
 from futures_pipeline.storage.tables import (
     BARS_1M,
     CHANGE_METRICS,
@@ -35,6 +41,10 @@ BROKEN_QUOTES: list[tuple[str, dict[str, Any]]] = [
     ("quantities_not_negative", {"volume": NAN}),
     ("has_a_price", {"bid": None, "ask": None, "last": None}),
     ("contract_belongs_to_symbol", {"contract": "NQH5"}),
+    ("contract_belongs_to_symbol", {"contract": "ESNQ"}),
+    ("contract_belongs_to_symbol", {"contract": "ESH"}),
+    ("contract_belongs_to_symbol", {"contract": "ESA5"}),
+    ("contract_belongs_to_symbol", {"contract": "ESH5 "}),
     ("data_type_known", {"data_type": "guessed"}),
 ]
 BROKEN_BARS: list[tuple[str, dict[str, Any]]] = [
@@ -106,14 +116,65 @@ def test_no_row_is_lost(rows: list[tuple[str | None, float | None, float | None]
     assert parts.refused["rule"].null_count() == 0
 
 
-def test_conform_refuses_a_frame_without_the_columns_or_types() -> None:
+@pytest.mark.parametrize("contract", ["ES", "ESH5", "ESZ9"])
+def test_a_contract_is_its_symbol_alone_or_with_a_delivery_month(contract: str) -> None:
+    assert refused_rules([snapshot(contract=contract)], FUTURES_SNAPSHOTS) == []
+
+
+def test_missing_columns_are_named_and_others_are_no_matter() -> None:
     good = frame([snapshot()])
-    assert conform(good.drop("bid"), FUTURES_SNAPSHOTS) is None
-    assert conform(good.with_columns(bid=pl.lit("much")), FUTURES_SNAPSHOTS) is None
+    assert missing_columns(good.drop("bid", "ask"), FUTURES_SNAPSHOTS) == ["bid", "ask"]
     shuffled = good.select(reversed(good.columns)).with_columns(extra=1)
-    reshaped = conform(shuffled, FUTURES_SNAPSHOTS)
-    assert reshaped is not None
+    reshaped, misfit = conform(shuffled, FUTURES_SNAPSHOTS)
     assert reshaped.equals(good)
+    assert misfit.to_list() == [None]
+
+
+NAIVE = AT.replace(tzinfo=None)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "fits"),
+    [
+        ("bid", ["5900.25", "much", None], [True, False, True]),
+        ("bid", [5900, 2**53 + 1], [True, False]),
+        ("bid", [True], [False]),
+        ("bid", [AT], [False]),
+        ("bid", [[1.0], None], [False, True]),
+        ("con_id", [1.0, 1.7, float("nan"), 1e30], [True, False, False, False]),
+        ("con_id", ["1", "1.7"], [True, False]),
+        ("symbol", [b"ES", b"\xff"], [True, False]),
+        ("symbol", [["ES"]], [False]),
+        ("symbol", [{"root": "ES"}], [False]),
+        ("symbol", [1], [False]),
+        ("expiry", ["2025-03-21", "soon", "12025-01-01"], [True, False, False]),
+        ("expiry", [AT], [False]),
+        ("timestamp", [NAIVE], [False]),
+        ("timestamp", [int(AT.timestamp())], [False]),
+        ("timestamp", [AT.isoformat(), str(AT), str(NAIVE), "now"], [True, True, False, False]),
+    ],
+)
+def test_a_value_without_its_columns_type_is_a_misfit(
+    column: str, values: list[Any], fits: list[bool]
+) -> None:
+    rows = frame([snapshot()] * len(values)).with_columns(pl.Series(column, values, strict=False))
+    shaped, misfit = conform(rows, FUTURES_SNAPSHOTS)
+    assert misfit.is_null().to_list() == fits
+    assert shaped.schema == frame([]).schema
+    assert all(f"{column} is a" in says for says in misfit.drop_nulls())
+
+
+def test_a_time_finer_than_a_microsecond_or_beyond_python_is_a_misfit() -> None:
+    good = frame([snapshot()])
+    nanoseconds = pl.col("last_at").cast(pl.Datetime("ns", "UTC"))
+    far = pl.Series("last_at", [9 * 10**18]).cast(pl.Datetime("us", "UTC"))
+    for rows, fits in (
+        (good.with_columns(nanoseconds), True),
+        (good.with_columns(nanoseconds + pl.duration(nanoseconds=1)), False),
+        (good.with_columns(far), False),
+        (good.with_columns(pl.col("last_at").dt.convert_time_zone("Asia/Tokyo")), True),
+    ):
+        assert conform(rows, FUTURES_SNAPSHOTS)[1].is_null().to_list() == [fits]
 
 
 def stored(rows: list[dict[str, Any]], table: Table) -> pl.DataFrame:
