@@ -1,6 +1,7 @@
 """Nothing a payload can hold raises, and no batch holds up its neighbours."""
 
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from futures_pipeline.domain.errors import SpoolError
-from futures_pipeline.storage import judging as module
+from futures_pipeline.storage import spool as module
 from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
 from futures_pipeline.storage.spool import BATCHES, NewBatch, Spool, to_payload
 from futures_pipeline.storage.tables import BARS_1M, FUTURES_SNAPSHOTS, QUARANTINE, Table
@@ -30,8 +31,8 @@ def between_good_batches(
     put(ingestion.spool, frame([snapshot("NQ")]))
     if payload is not None:
         with ingestion.spool._transaction() as connection:
-            changed = BATCHES.update().where(BATCHES.c.seq == 2).values(payload=payload)
-            connection.execute(changed)
+            new = {"payload": payload, "checksum": zlib.crc32(payload)}
+            connection.execute(BATCHES.update().where(BATCHES.c.seq == 2).values(new))
     report = ingest_partition(ingestion, FUTURES_SNAPSHOTS, SESSION, AT)
     stored = ingestion.lake.read(FUTURES_SNAPSHOTS.name)
     assert report.last_seq == 3
