@@ -37,7 +37,7 @@ from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryErro
 from futures_pipeline.domain.sessions import NEW_YORK
 
 ONCE_SPEED, LIVE_SPEED = 60.0, 10.0
-ONCE_INGEST_SECONDS, LIVE_INGEST_SECONDS = 5, 20
+ONCE_INGEST_SECONDS, LIVE_INGEST_SECONDS = 5, 30
 MARKER = "demo.json"
 INTERRUPTED = 130
 

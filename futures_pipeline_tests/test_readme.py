@@ -1,0 +1,39 @@
+"""What the README tells a new user to type exists."""
+
+import re
+from pathlib import Path
+
+from futures_pipeline.commands.cli import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    named = set(re.findall(r"futures-pipeline ([a-z]+)", README))
+
+    assert {"demo", "run", "collect", "simulate"} <= named
+    assert named <= set(cli.commands)
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
+    assert {"help", "setup", "demo", "check", "test", "bench"} <= targets
+
+
+def test_every_option_of_the_readme_exists() -> None:
+    options = {option for name in cli.commands for option in known_options(name)}
+
+    assert set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README)) <= options
+
+
+def known_options(command: str) -> set[str]:
+    """Return the long options of a command."""
+    return {option for parameter in cli.commands[command].params for option in parameter.opts}
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
