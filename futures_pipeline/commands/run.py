@@ -9,6 +9,7 @@ from rich.console import Console
 from futures_pipeline.commands.options import sole_user, start_up, with_settings
 from futures_pipeline.commands.pipeline import Pipeline
 from futures_pipeline.commands.processes import Interrupted, Processes
+from futures_pipeline.config import CONFIG_FILE
 
 
 @click.command()
@@ -18,8 +19,9 @@ def run(config: Path | None, data: Path | None) -> None:
     logging.basicConfig(level=logging.ERROR)  # warnings are in the logs of the processes
     settings = start_up(config, data)
     environment = {"FUTURES_PIPELINE_DATA": str(settings.data)}
-    if config is not None:
-        environment["FUTURES_PIPELINE_CONFIG"] = str(config.absolute())
+    file = config or Path(CONFIG_FILE)
+    if file.exists():  # the children must read it wherever they work
+        environment["FUTURES_PIPELINE_CONFIG"] = str(file.absolute())
     console = Console()
     with (
         sole_user(settings.data, "pipeline"),
