@@ -65,13 +65,15 @@ class Collector:
                 await self._serve(session)
             except GatewayError as error:
                 log.warning("session_given_up reason=%r", str(error))
-                await self._pause(FIRST_BACK_OFF_SECONDS)
             except PipelineError:
                 raise
             except Exception:
                 log.exception("session_failed see=docs/runbook.md#session-failed")
             finally:
                 session.close()
+            await self._pause(
+                FIRST_BACK_OFF_SECONDS
+            )  # a fault that comes back at once must not spin
             session = await self._reconnected()
         log.info("collector_stopped rounds=%d", self._rounds)
 

@@ -8,7 +8,11 @@ import dagster as dg
 
 from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.partitions import contiguous, session_partitions
+from futures_pipeline.orchestration.partitions import (
+    contiguous,
+    session_dates,
+    session_partitions,
+)
 from futures_pipeline.orchestration.positions import spool_positions
 from futures_pipeline.orchestration.resources import Pipeline
 from futures_pipeline.orchestration.sensors import (
@@ -38,23 +42,29 @@ class Progress:
 
     def __init__(self, settings: Settings) -> None:
         self._pipeline = Pipeline(settings)
+        globex = self._pipeline.calendar.globex
+        partitions = session_partitions(settings.dagster.first_session, globex)
+        self._reachable = set(session_dates(partitions.get_partition_keys()))
 
     def sessions_done(self, wanted: Sequence[Partition]) -> tuple[int, int]:
-        """Return how many of the sessions in ``wanted`` are level, and how many there are."""
-        sessions = {part.session_date for part in wanted}
+        """Return how many of the sessions in ``wanted`` are level, and how many there are.
+
+        Sessions that are no partition are the sensor's to report and count neither way.
+        """
+        sessions = {part.session_date for part in wanted} & self._reachable
         positions = spool_positions(wanted, sessions)
         behind = set(sessions_behind(positions, self._pipeline))
         return len(sessions - behind), len(sessions)
 
 
-def materialize_all(settings: Settings, session_dates: Sequence[date]) -> list[CheckOutcome]:
+def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckOutcome]:
     """Materialise every asset of some sessions in this process and return what checks say.
 
     Recorded in the Dagster instance of ``DAGSTER_HOME``, like any other run.
     """
     pipeline = Pipeline(settings)
     partitions = session_partitions(settings.dagster.first_session, pipeline.calendar.globex)
-    ranges = contiguous(session_dates, partitions.get_partition_keys(), LONGEST_RANGE)
+    ranges = contiguous(sessions, partitions.get_partition_keys(), LONGEST_RANGE)
     job = build_defs(settings).resolve_job_def(INGEST_JOB)
     outcomes = []
     with dg.DagsterInstance.get() as instance:
