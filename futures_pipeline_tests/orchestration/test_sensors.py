@@ -9,6 +9,7 @@ import pytest
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.orchestration.build import build_defs
+from futures_pipeline.orchestration.once import Progress
 from futures_pipeline.orchestration.partitions import session_partitions
 from futures_pipeline.orchestration.resources import Pipeline
 from futures_pipeline.orchestration.sensors import (
@@ -314,3 +315,13 @@ def test_rows_before_the_first_session_are_reported(tick: Tick, pipeline: Pipeli
     plant_quotes(pipeline, date(2024, 12, 30))
 
     assert "set dagster.first_session to 2024-12-30" in skipped(tick())
+
+
+def test_progress_counts_only_sessions_that_are_partitions(
+    pipeline: Pipeline, settings: Settings
+) -> None:
+    """A Saturday in the spool is reported by the sensor and must not hold up the demo."""
+    plant_quotes(pipeline, WEDNESDAY)
+    plant_quotes(pipeline, date(2025, 1, 18))
+
+    assert Progress(settings).sessions_done(pipeline.spool.partitions()) == (0, 1)
