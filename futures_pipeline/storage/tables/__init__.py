@@ -1,0 +1,33 @@
+"""The lake's tables as data, and which of them the spool fills."""
+
+from collections.abc import Mapping, Sequence
+
+from futures_pipeline.storage.tables.changes import CHANGE_METRICS
+from futures_pipeline.storage.tables.market import (
+    BARS_1M,
+    FUTURES_SNAPSHOTS,
+    INDEX_SNAPSHOTS,
+    SPOT_SNAPSHOTS,
+)
+from futures_pipeline.storage.tables.quarantine import QUARANTINE
+from futures_pipeline.storage.tables.table import UTC_TIME, Column, Rule, Table
+
+__all__ = [
+    "BARS_1M",
+    "CHANGE_METRICS",
+    "FUTURES_SNAPSHOTS",
+    "INDEX_SNAPSHOTS",
+    "QUARANTINE",
+    "RAW_TABLES",
+    "SPOT_SNAPSHOTS",
+    "TABLES",
+    "UTC_TIME",
+    "Column",
+    "Rule",
+    "Table",
+]
+
+RAW_TABLES: Sequence[Table] = (FUTURES_SNAPSHOTS, SPOT_SNAPSHOTS, INDEX_SNAPSHOTS, BARS_1M)
+TABLES: Mapping[str, Table] = {
+    table.name: table for table in (*RAW_TABLES, QUARANTINE, CHANGE_METRICS)
+}
