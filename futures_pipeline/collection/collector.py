@@ -18,6 +18,7 @@ from futures_pipeline.collection.streams import Streams
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import GatewayError, GatewayUnavailable, PipelineError
+from futures_pipeline.domain.instruments import ALL_SYMBOLS
 from futures_pipeline.domain.sessions import minute_floor
 from futures_pipeline.storage.spool import NewBatch, NewRequest, Request, Spool
 from futures_pipeline.storage.tables import BARS_1M
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 DETAILS, SNAPSHOT, BARS, BACKFILL = "contract_details", "snapshot", "bars", "backfill"
 OF_THE_MOMENT = (DETAILS, SNAPSHOT, BARS)
-ALL_SYMBOLS = "*"
 HISTORY_AT_ONCE = 4
 IDLE_SECONDS = 0.5
 FIRST_QUOTES_SECONDS = 3.0

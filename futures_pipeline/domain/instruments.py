@@ -11,6 +11,8 @@ from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
 # with single separators between them, which leaves no ``..``, ``/etc`` or ``-option``.
 SYMBOL_PATTERN = re.compile(r"[A-Z0-9]+(?:[./=_-][A-Z0-9]+)*")
 MAX_SYMBOL_LENGTH = 24
+# In place of a symbol, where something is about every one.
+ALL_SYMBOLS = "*"
 
 
 class Kind(StrEnum):

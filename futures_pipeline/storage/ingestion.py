@@ -18,7 +18,7 @@ from futures_pipeline.storage.judging import Court, judge
 from futures_pipeline.storage.lake import CommitConflict, Lake, Once, OpenTable
 from futures_pipeline.storage.merge import Merge, merge_rows
 from futures_pipeline.storage.spool import Spool
-from futures_pipeline.storage.tables import BARS_1M, QUARANTINE, Table
+from futures_pipeline.storage.tables import QUARANTINE, Table
 
 MAX_TRIES = 8
 # A session that has this many files is rewritten as one with its next rows: a file a minute
@@ -53,14 +53,6 @@ class Ingestion:
     calendar: TradingCalendar
     run_id: str
 
-    def symbols(self, table: Table) -> frozenset[str]:
-        """Return the symbols that may stand in ``table``."""
-        return frozenset(
-            instrument.symbol
-            for instrument in self.instruments
-            if table.name in (instrument.snapshot_table, BARS_1M.name)
-        )
-
 
 def source_id(table: str, session_date: date) -> str:
     """Return the application id under which a partition's spool position is committed."""
@@ -91,7 +83,7 @@ def _ingest(ingestion: Ingestion, table: Table, session_date: date, now: datetim
     batches = ingestion.spool.read_after(table.name, session_date, done)
     if not batches:
         return IngestReport(session_date, last_seq=done, version=target.version)
-    court = Court(table, session_date, ingestion.symbols(table), ingestion.calendar)
+    court = Court(table, session_date, table.symbols(ingestion.instruments), ingestion.calendar)
     judged = judge(batches, court)
     refused = _stamped(judged.refused, now).with_columns(source_table=pl.lit(table.name))
     last_seq = batches[-1].seq

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from futures_pipeline.storage.tables.changes import CHANGE_METRICS
+from futures_pipeline.storage.tables.events import GATEWAY_EVENTS
 from futures_pipeline.storage.tables.market import (
     BARS_1M,
     FUTURES_SNAPSHOTS,
@@ -16,6 +17,7 @@ __all__ = [
     "BARS_1M",
     "CHANGE_METRICS",
     "FUTURES_SNAPSHOTS",
+    "GATEWAY_EVENTS",
     "INDEX_SNAPSHOTS",
     "QUARANTINE",
     "RAW_TABLES",
@@ -27,7 +29,13 @@ __all__ = [
     "Table",
 ]
 
-RAW_TABLES: Sequence[Table] = (FUTURES_SNAPSHOTS, SPOT_SNAPSHOTS, INDEX_SNAPSHOTS, BARS_1M)
+RAW_TABLES: Sequence[Table] = (
+    FUTURES_SNAPSHOTS,
+    SPOT_SNAPSHOTS,
+    INDEX_SNAPSHOTS,
+    BARS_1M,
+    GATEWAY_EVENTS,
+)
 TABLES: Mapping[str, Table] = {
     table.name: table for table in (*RAW_TABLES, QUARANTINE, CHANGE_METRICS)
 }

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from futures_pipeline.domain.instruments import Kind
 from futures_pipeline.storage.tables.table import (
     UTC_TIME,
     Column,
@@ -58,7 +59,7 @@ DATA_TYPE_KNOWN = Rule(
 )
 
 
-def _snapshots(name: str, what: str) -> Table:
+def _snapshots(name: str, kind: Kind, what: str) -> Table:
     return Table(
         name=name,
         description=f"One row per contract and collection round: {what}.",
@@ -97,12 +98,15 @@ def _snapshots(name: str, what: str) -> Table:
         ),
         values=(*PRICE_COLUMNS, "bid_size", "ask_size", "volume", "open_interest", "implied_vol"),
         precedence=(pl.col("received_at"),),
+        kinds=(kind,),
     )
 
 
-FUTURES_SNAPSHOTS = _snapshots("futures_snapshots", "quotes of ES, NQ and RTY futures")
-SPOT_SNAPSHOTS = _snapshots("spot_snapshots", "quotes of SPY, QQQ and IWM")
-INDEX_SNAPSHOTS = _snapshots("index_snapshots", "VIX, which has a last price and no quote")
+FUTURES_SNAPSHOTS = _snapshots("futures_snapshots", Kind.FUTURE, "quotes of ES, NQ and RTY futures")
+SPOT_SNAPSHOTS = _snapshots("spot_snapshots", Kind.ETF, "quotes of SPY, QQQ and IWM")
+INDEX_SNAPSHOTS = _snapshots(
+    "index_snapshots", Kind.INDEX, "VIX, which has a last price and no quote"
+)
 
 BARS_1M = Table(
     name="bars_1m",

@@ -3,9 +3,12 @@
 One rule list serves the quarantine and the pandera schema alike (``storage.schemas``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
+
+from futures_pipeline.domain.instruments import ALL_SYMBOLS, Instrument, Kind
 
 UTC_TIME = pl.Datetime("us", "UTC")
 
@@ -34,7 +37,9 @@ class Table:
     """One Delta table, partitioned by ``session_date``.
 
     ``key`` identifies a row. ``values`` are the columns whose change makes a revision;
-    ``precedence`` orders rivals for one key, the greatest wins.
+    ``precedence`` orders rivals for one key, the greatest wins. ``kinds`` are the kinds of
+    instruments it has rows of; ``has_rows_of_all``: a row may be about all of them, under
+    the symbol ``*``.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Table:
     rules: tuple[Rule, ...] = ()
     values: tuple[str, ...] = ()
     precedence: tuple[pl.Expr, ...] = ()
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    has_rows_of_all: bool = False
 
     @property
     def schema(self) -> dict[str, pl.DataType | type[pl.DataType]]:
@@ -53,6 +60,11 @@ class Table:
     @property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
+
+    def symbols(self, instruments: Iterable[Instrument]) -> frozenset[str]:
+        """Return the symbols that may stand in the table."""
+        own = {instrument.symbol for instrument in instruments if instrument.kind in self.kinds}
+        return frozenset(own | {ALL_SYMBOLS} if self.has_rows_of_all else own)
 
     @property
     def moment(self) -> str:
