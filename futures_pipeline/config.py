@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -55,6 +55,9 @@ class GatewaySettings(Section):
     request_timeout_seconds: float = Field(
         60.0, gt=0, le=600, description="how long one request may take before it is retried"
     )
+    market_data_lines: int = Field(
+        100, ge=10, le=10_000, description="market-data lines of the account; IBKR's minimum is 100"
+    )
 
 
 class CollectionSettings(Section):
@@ -71,6 +74,12 @@ class CollectionSettings(Section):
     )
     front_month: dict[str, str] = Field(
         default_factory=dict, description='manual front month by symbol, e.g. {ES = "ESH6"}'
+    )
+    roll: Literal["calendar", "volume"] = Field(
+        "calendar", description="what moves the front month on: the calendar rule, or volume"
+    )
+    option_interval_seconds: float = Field(
+        300.0, ge=0, le=3600, description="market seconds between two option rounds; 0 is never"
     )
     max_attempts: int = Field(
         5, ge=1, le=100, description="attempts of one request before it is failed"

@@ -1,19 +1,21 @@
 """One session with IB Gateway or TWS: connect, ask, subscribe, leave.
 
-The only door to ``ib_async``'s connection. Nothing here can place or change an order, and
-the connection is opened read-only.
+The only door to ``ib_async``'s connection. It asks for no account data, and nothing here can
+place or change an order.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import ib_async
 
-from futures_pipeline.collection.broker_codes import CLIENT_ID_TAKEN, FARM_BROKEN, FARM_OK
+from futures_pipeline.collection.broker_codes import CLIENT_ID_TAKEN, redacted
+from futures_pipeline.collection.guards import cap_frames, forbid_orders, report_handler_errors
 from futures_pipeline.config import GatewaySettings
 from futures_pipeline.domain.errors import GatewayRefused, GatewayUnavailable, RequestFailed
 from futures_pipeline.domain.instruments import Instrument, Kind
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 MAX_MESSAGES, MESSAGE_SPACING_SECONDS = 1, 0.025
 # 233 last trade in milliseconds, 588 futures open interest, 106 implied volatility.
 GENERIC_TICKS = {Kind.FUTURE: "106,233,588", Kind.ETF: "106,233", Kind.INDEX: ""}
+# 100 option volume, 101 open interest, 106 implied volatility.
+OPTION_TICKS = "100,101,106"
 LIVE = 1
 Answer = TypeVar("Answer")
 
@@ -32,52 +36,66 @@ class RequestTimedOut(RequestFailed):
     """The broker did not answer in time; the request may be tried again."""
 
 
+class ClientIdTaken(GatewayRefused):
+    """Another connection, or the ghost of one, holds the client id (326)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerMessage:
+    """An error or notice of the broker; ``request_id`` -1 and ``con_id`` None: about all."""
+
+    request_id: int
+    code: int
+    text: str
+    con_id: int | None
+
+
 class GatewaySession:
     """A connected session; make one with :meth:`open`, leave it with :meth:`close`.
 
-    ``lost`` is set when the socket is gone. A session is never reused.
+    ``lost`` is set when the socket is gone, ``lost_because`` says why where it is known. A
+    session is never reused. ``on_message``, ``on_tickers`` and ``on_bars`` are called from
+    the event loop with what the broker sends.
     """
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        self._settings = settings
-        self._ib = ib_async.IB()
-        self._codes: list[tuple[int, str]] = []
+    def __init__(self, settings: GatewaySettings, client_id: int | None = None) -> None:
+        self.client_id = settings.client_id if client_id is None else client_id
         self.lost = asyncio.Event()
+        self.lost_because = ""
+        self.handler_errors = 0
+        self.on_message: Callable[[BrokerMessage], None] = _ignore
         self.on_tickers: Callable[[Iterable[ib_async.Ticker]], None] = _ignore
         self.on_bars: Callable[[ib_async.RealTimeBarList], None] = _ignore
+        self._settings = settings
+        self._ib = ib_async.IB()
+        self._refused_codes: set[int] = set()
+        self._current_time = asyncio.Lock()
+
+    @property
+    def server_version(self) -> int:
+        return int(self._ib.client.serverVersion())
 
     async def open(self) -> None:
-        """Connect, read-only.
+        """Connect.
 
         Raises:
             GatewayUnavailable: nothing usable answers.
-            GatewayRefused: the client id is taken or the session was refused.
+            ClientIdTaken: the client id is in use.
         """
-        ib, where = self._ib, f"{self._settings.host}:{self._settings.port}"
-        ib.RaiseRequestErrors = True
-        ib.client.MaxRequests = MAX_MESSAGES
-        ib.client.RequestsInterval = MESSAGE_SPACING_SECONDS  # type: ignore[assignment] # any number
-        ib.errorEvent -= ib._onError  # it re-subscribes to account data at every 1102
-        ib.errorEvent += self._on_error
-        ib.disconnectedEvent += self.lost.set
-        ib.pendingTickersEvent += lambda tickers: self.on_tickers(tickers)
-        ib.barUpdateEvent += lambda bars, _: self.on_bars(bars)
-        for name in ib.events:
-            getattr(ib, name).error_event += _log_handler_error
+        self._prepare()
+        where = f"{self._settings.host}:{self._settings.port}"
         try:
-            await ib.connectAsync(
-                self._settings.host,
-                self._settings.port,
-                clientId=self._settings.client_id,
-                timeout=self._settings.connect_timeout_seconds,
-                readonly=True,
-                fetchFields=ib_async.StartupFetch(0),
-            )
+            await self._connected()
         except (OSError, TimeoutError, ValueError, UnicodeDecodeError) as error:
             self.close()
             raise self._unavailable(error, where) from error
-        ib.reqMarketDataType(LIVE)
-        log.info("gateway_connected address=%s server_version=%d", where, ib.client.serverVersion())
+        self._ib.reqMarketDataType(LIVE)
+        log.info(
+            "gateway_connected address=%s client_id=%d server_version=%d",
+            where,
+            self.client_id,
+            self.server_version,
+        )
 
     def close(self) -> None:
         """Leave at once; pending requests end with a ConnectionError."""
@@ -89,10 +107,11 @@ class GatewaySession:
 
     async def futures(self, instrument: Instrument) -> list[ib_async.ContractDetails]:
         """Return the listed and the recently expired contracts of a futures root."""
-        wanted = ib_async.Future(
-            instrument.symbol, exchange=instrument.exchange, currency="USD", includeExpired=True
+        return await self.details(
+            ib_async.Future(
+                instrument.symbol, exchange=instrument.exchange, currency="USD", includeExpired=True
+            )
         )
-        return await self._ask(instrument.symbol, self._ib.reqContractDetailsAsync(wanted))
 
     async def spot(self, instrument: Instrument) -> list[ib_async.ContractDetails]:
         """Return the contract of an ETF or index."""
@@ -101,7 +120,22 @@ class GatewaySession:
             wanted = ib_async.Index(instrument.symbol, instrument.exchange, "USD")
         else:
             wanted = ib_async.Stock(instrument.symbol, instrument.exchange, "USD")
-        return await self._ask(instrument.symbol, self._ib.reqContractDetailsAsync(wanted))
+        return await self.details(wanted)
+
+    async def details(self, wanted: ib_async.Contract) -> list[ib_async.ContractDetails]:
+        """Return the contracts that fit ``wanted``; its empty fields fit all."""
+        return await self._ask(wanted.symbol, self._ib.reqContractDetailsAsync(wanted))
+
+    async def option_parameters(self, symbol: str, con_id: int) -> list[ib_async.OptionChain]:
+        """Return the expiries and strikes of a stock's options, by exchange."""
+        asked = self._ib.reqSecDefOptParamsAsync(symbol, "", "STK", con_id)
+        return await self._ask(symbol, asked)
+
+    async def current_time(self) -> datetime:
+        """Return the broker's time (UTC, whole seconds): the cheapest sign of life."""
+        async with self._current_time:  # of two at a time the library never ends the first
+            told = await self._ask("time", self._ib.reqCurrentTimeAsync())
+        return told.astimezone(UTC)
 
     async def history(
         self, contract: ib_async.Contract, end: datetime | None, duration: str
@@ -128,36 +162,108 @@ class GatewaySession:
         """Subscribe to a contract's five-second trade bars."""
         return self._ib.reqRealTimeBars(contract, 5, "TRADES", useRTH=False)
 
+    def stream_option(self, contract: ib_async.Contract) -> ib_async.Ticker:
+        """Subscribe to an option's quotes, greeks, volume and open interest."""
+        return self._ib.reqMktData(contract, OPTION_TICKS)
+
+    def end_quotes(self, contract: ib_async.Contract) -> None:
+        """Give a quote line back, and forget what its ticker was told."""
+        wrapper = self._ib.wrapper
+        ticker = wrapper.tickers.get(hash(contract))
+        if ticker is None or self.lost.is_set():
+            return
+        request_id = wrapper.ticker2ReqId["mktData"].get(ticker, 0)
+        self._ib.cancelMktData(contract)
+        # The library keeps both for ever, and would serve the old prices to a new line.
+        wrapper.reqId2Ticker.pop(request_id, None)
+        wrapper.tickers.pop(hash(contract), None)
+
+    end_option = end_quotes
+
+    def end_bars(self, bars: ib_async.RealTimeBarList) -> None:
+        """Give a bar line back."""
+        if not self.lost.is_set():
+            self._ib.cancelRealTimeBars(bars)
+
     def end_streams(self, contract: ib_async.Contract, bars: ib_async.RealTimeBarList) -> None:
         """Give a contract's two lines back."""
-        self._ib.cancelMktData(contract)
-        self._ib.cancelRealTimeBars(bars)
+        self.end_quotes(contract)
+        self.end_bars(bars)
+
+    def _prepare(self) -> None:
+        ib = self._ib
+        ib.RaiseRequestErrors = True
+        ib.client.MaxRequests = MAX_MESSAGES
+        ib.client.RequestsInterval = MESSAGE_SPACING_SECONDS  # type: ignore[assignment] # any number
+        ib.errorEvent -= ib._onError  # it re-subscribes to account data at every 1102
+        ib.errorEvent += self._on_error
+        ib.disconnectedEvent += self.lost.set
+        ib.pendingTickersEvent += lambda tickers: self.on_tickers(tickers)
+        ib.barUpdateEvent += lambda bars, _: self.on_bars(bars)
+        forbid_orders(ib)
+        cap_frames(ib, self._abandon)
+        report_handler_errors(ib, self._count_handler_error)
+
+    async def _connected(self) -> None:
+        """Connect without the account requests of ``IB.connectAsync``.
+
+        Ends as soon as the socket closes: the library would wait its time-out for a client
+        id that is taken.
+        """
+        ib, settings = self._ib, self._settings
+        ib.wrapper.clientId = self.client_id
+        closed = asyncio.Event()
+        ib.client.apiError += lambda _: closed.set()
+        connecting = asyncio.ensure_future(
+            ib.client.connectAsync(  # type: ignore[no-untyped-call] # it is a coroutine
+                settings.host, settings.port, self.client_id, settings.connect_timeout_seconds
+            )
+        )
+        ended = asyncio.ensure_future(closed.wait())
+        try:
+            await asyncio.wait([connecting, ended], return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise ConnectionResetError("the connection was closed during the handshake")
+            connecting.result()
+        finally:
+            for task in (connecting, ended):
+                task.cancel()
+            await asyncio.gather(connecting, ended, return_exceptions=True)
 
     async def _ask(self, subject: str, answer: Awaitable[Answer]) -> Answer:
         limit = self._settings.request_timeout_seconds
         try:
             return await asyncio.wait_for(answer, limit)
         except ib_async.RequestError as error:
-            raise RequestFailed(subject, error.code, error.message) from error
+            raise RequestFailed(subject, error.code, redacted(error.message)) from error
         except TimeoutError as error:
             raise RequestTimedOut(subject, 0, f"nothing within {limit:g} s") from error
 
     def _on_error(self, request_id: int, code: int, text: str, contract: Any) -> None:
-        del contract
-        self._codes.append((code, text))
-        self._codes = self._codes[-50:]
-        if code in FARM_OK:
-            log.debug("farm_ok code=%d text=%r", code, text)
-        elif code in FARM_BROKEN:
-            log.warning("farm_broken code=%d text=%r", code, text)
-        else:
-            log.warning("broker_message code=%d request=%d text=%r", code, request_id, text)
+        if not self._ib.client.isReady():
+            self._refused_codes.add(code)
+        con_id = getattr(contract, "conId", None) or None
+        self.on_message(BrokerMessage(request_id, code, redacted(text), con_id))
+
+    def _count_handler_error(self) -> None:
+        self.handler_errors += 1
+
+    def _abandon(self, reason: str) -> None:
+        """Leave a session that cannot be trusted any more."""
+        self.lost_because = reason
+        transport = getattr(self._ib.client.conn, "transport", None)
+        if transport is not None:
+            transport.abort()
 
     def _unavailable(self, error: Exception, where: str) -> GatewayUnavailable | GatewayRefused:
-        if any(code == CLIENT_ID_TAKEN for code, _ in self._codes):
-            return GatewayRefused(
-                f"gateway {where}: client id {self._settings.client_id} is already in use; "
+        if CLIENT_ID_TAKEN in self._refused_codes:
+            return ClientIdTaken(
+                f"gateway {where}: client id {self.client_id} is already in use; "
                 "stop the other program or set gateway.client_id"
+            )
+        if self.lost_because:
+            return GatewayUnavailable(
+                f"gateway {where}: {self.lost_because}; check that it is an IB Gateway or TWS"
             )
         if isinstance(error, ConnectionRefusedError):
             return GatewayUnavailable(
@@ -212,7 +318,3 @@ async def until_first(*events: asyncio.Event) -> None:
 
 def _ignore(data: object) -> None:
     """Take data that nobody has asked to be told about."""
-
-
-def _log_handler_error(event: Any, error: Exception) -> None:
-    log.error("event_handler_failed event=%s", event, exc_info=error)
