@@ -26,7 +26,7 @@ class Meaning:
     kind: str
     outcome: Outcome
     remedy: str = ""
-    cause: Cause = Cause.UNKNOWN
+    cause: Cause = Cause.HISTORY_FAILED
 
 
 NOT_SUBSCRIBED = Meaning(

@@ -131,10 +131,13 @@ class GatewaySession:
         asked = self._ib.reqSecDefOptParamsAsync(symbol, "", "STK", con_id)
         return await self._ask(symbol, asked)
 
-    async def current_time(self) -> datetime:
-        """Return the broker's time (UTC, whole seconds): the cheapest sign of life."""
+    async def current_time(self, within_seconds: float | None = None) -> datetime:
+        """Return the broker's time (UTC, whole seconds): the cheapest sign of life.
+
+        ``within_seconds``: the machine's patience; None is that of every request.
+        """
         async with self._current_time:  # of two at a time the library never ends the first
-            told = await self._ask("time", self._ib.reqCurrentTimeAsync())
+            told = await self._ask("time", self._ib.reqCurrentTimeAsync(), within_seconds)
         return told.astimezone(UTC)
 
     async def history(
@@ -230,8 +233,10 @@ class GatewaySession:
                 task.cancel()
             await asyncio.gather(connecting, ended, return_exceptions=True)
 
-    async def _ask(self, subject: str, answer: Awaitable[Answer]) -> Answer:
-        limit = self._settings.request_timeout_seconds
+    async def _ask(
+        self, subject: str, answer: Awaitable[Answer], within_seconds: float | None = None
+    ) -> Answer:
+        limit = within_seconds or self._settings.request_timeout_seconds
         try:
             return await asyncio.wait_for(answer, limit)
         except ib_async.RequestError as error:

@@ -9,6 +9,7 @@ from futures_pipeline.domain.instruments import Instrument, Kind
 from futures_pipeline.domain.sessions import Session, TradingCalendar, minute_floor
 from futures_pipeline.storage.spool import NewRequest
 
+BACKFILL, REPAIR = "backfill", "repair"
 BACKFILL_PRIORITY = 50
 REPAIR_PRIORITY = 20
 INDEX_CLOSE_DELAY = timedelta(minutes=15)
@@ -46,11 +47,11 @@ def history_plan(universe: Universe, now: datetime, sessions: int) -> list[NewRe
 
 
 def repair_request(symbol: str, contract: str, span: tuple[datetime, datetime]) -> NewRequest:
-    """Return the request for minutes that the stream did not deliver."""
+    """Return the request for minutes that nothing has delivered."""
     start, end = span
-    parameters = _parameters(contract, start, end, end, f"{int((end - start).total_seconds())} S")
-    identity = f"repair:{contract}:{start.isoformat()}:{end.isoformat()}"
-    return NewRequest("backfill", symbol, REPAIR_PRIORITY, parameters, identity)
+    seconds = int((end - start).total_seconds())
+    parameters = _parameters(contract, start, end, end, f"{seconds} S")
+    return NewRequest(REPAIR, symbol, REPAIR_PRIORITY, parameters)
 
 
 def _futures_requests(
@@ -108,7 +109,7 @@ def _day_request(
     stamp = "" if complete else f":{minute_floor(now).isoformat()}"
     identity = f"history:{contract}:{day.session_date}:{window[0].isoformat()}{stamp}"
     parameters = _parameters(contract, window[0], window[1], end, ONE_DAY)
-    return NewRequest("backfill", instrument.symbol, BACKFILL_PRIORITY, parameters, identity)
+    return NewRequest(BACKFILL, instrument.symbol, BACKFILL_PRIORITY, parameters, identity)
 
 
 def _parameters(

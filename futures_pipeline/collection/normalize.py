@@ -135,9 +135,12 @@ def history_bar(bar: ib_async.BarData) -> Bar:
 
 
 def bar_row(
-    listed: Listed, bar: Bar, source: str, data_type: str, received_at: datetime
+    listed: Listed, bar: Bar, source: str, data_type: str | None, received_at: datetime
 ) -> dict[str, Any]:
-    """Return a one-minute bar as a row, without its session date."""
+    """Return a one-minute bar as a row, without its session date.
+
+    ``data_type`` is None for history: its answers do not say.
+    """
     is_index = listed.instrument.kind is Kind.INDEX
     return {
         **listed.identity,

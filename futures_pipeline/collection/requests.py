@@ -1,60 +1,33 @@
 """Working off claimed requests: ask the broker, keep the rows, or record why not."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import ib_async
 
-from futures_pipeline.collection.broker_codes import Meaning, Outcome, meaning
+from futures_pipeline.collection.broker_codes import PACING, Meaning, Outcome, meaning
 from futures_pipeline.collection.connection import GatewaySession, RequestTimedOut
-from futures_pipeline.collection.history import Universe
-from futures_pipeline.collection.normalize import (
-    Listed,
-    bar_row,
-    expiry_date,
-    finished,
-    history_bar,
-    to_batches,
-)
+from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.ledger import Span
+from futures_pipeline.collection.listings import Listings
+from futures_pipeline.collection.normalize import Listed, bar_row, finished, history_bar
+from futures_pipeline.collection.outages import Event, Outages, Subject
+from futures_pipeline.collection.pacing import HistoryKey, Pacer
+from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
-from futures_pipeline.domain.contracts import FuturesContract, contracts_to_collect
 from futures_pipeline.domain.errors import RequestFailed
 from futures_pipeline.domain.instruments import Instrument, Kind
-from futures_pipeline.domain.sessions import TradingCalendar
-from futures_pipeline.storage.spool import NewBatch, Request, Spool
-from futures_pipeline.storage.tables import BARS_1M
+from futures_pipeline.storage.spool import Request
 
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 300.0
-LOST = Meaning("connection_lost", Outcome.RETRY)
+BAR_SECONDS = 60
+LOST = Meaning("connection_lost", Outcome.RETRY, cause=Cause.CONNECTION_LOST)
 TIMED_OUT = Meaning("timed_out", Outcome.RETRY)
-
-
-@dataclass(slots=True)
-class Listings:
-    """The contracts the broker lists, learned once a session."""
-
-    futures: dict[str, list[FuturesContract]] = field(default_factory=dict)
-    by_name: dict[str, Listed] = field(default_factory=dict)
-    spot: dict[str, Listed] = field(default_factory=dict)
-
-    @property
-    def symbols(self) -> set[str]:
-        """Return the symbols of which the broker lists a contract."""
-        return {*self.futures, *self.spot}
-
-    def current(self, universe: Universe, now: datetime) -> list[Listed]:
-        """Return the contracts to stream in the session of ``now``."""
-        session_date = universe.calendar.session_date(now)
-        chosen = list(self.spot.values())
-        for symbol, contracts in self.futures.items():
-            override = universe.overrides.get(symbol)
-            due = contracts_to_collect(contracts, session_date, universe.calendar.globex, override)
-            chosen += [self.by_name[contract.local_symbol] for contract in due]
-        return chosen
 
 
 def after_failure(attempts: int, found: Meaning, max_attempts: int) -> tuple[str, float]:
@@ -68,14 +41,15 @@ def after_failure(attempts: int, found: Meaning, max_attempts: int) -> tuple[str
 
 @dataclass(slots=True)
 class Desk:
-    """Executes requests of one gateway session."""
+    """Executes requests of one gateway session; what it learns and keeps outlives it."""
 
     session: GatewaySession
-    spool: Spool
+    keeper: Keeper
+    listings: Listings
+    outages: Outages
+    pacer: Pacer
     clock: Clock
-    calendar: TradingCalendar
     max_attempts: int
-    listings: Listings = field(default_factory=Listings)
 
     async def contract_details(self, request: Request, instrument: Instrument) -> bool:
         """Learn which contracts of an instrument exist; return whether asking again may help."""
@@ -85,8 +59,8 @@ class Desk:
             details = await ask(instrument)
         except (RequestFailed, ConnectionError) as error:
             return self._failed(request, error) == "pending"
-        self._remember(instrument, details)
-        self.spool.finish([request.id], [], self.clock.now())
+        self.listings.remember(instrument, details)
+        self.keeper.spool.finish([request.id], [], self.clock.now())
         return False
 
     async def backfill(self, request: Request) -> None:
@@ -98,15 +72,19 @@ class Desk:
             text = f"{request.parameters['contract']} is not among the listed contracts"
             self._put_back(request, Meaning("not_listed", outcome), text)
             return
+        window = (_moment(request, "from"), _moment(request, "to"))
         try:
-            batches = await self._history(listed, request.parameters)
+            rows = await self._history(listed, request.parameters, window)
         except (RequestFailed, ConnectionError) as error:
-            self._failed(request, error)
+            if self._failed(request, error) == "done":
+                self._answered(listed, window)
         else:
-            self.spool.finish([request.id], batches, self.clock.now())
+            self.keeper.keep([request.id], rows)
+            self._answered(listed, window)
 
-    async def _history(self, listed: Listed, parameters: Mapping[str, str]) -> list[NewBatch]:
-        window = tuple(datetime.fromisoformat(parameters[name]) for name in ("from", "to"))
+    async def _history(
+        self, listed: Listed, parameters: Mapping[str, str], window: Span
+    ) -> list[dict[str, Any]]:
         end = datetime.fromisoformat(parameters["end"]) if parameters["end"] else None
         contract = ib_async.Contract(
             conId=listed.con_id,
@@ -115,29 +93,24 @@ class Desk:
             exchange=listed.instrument.exchange,
             includeExpired=listed.expiry is not None,
         )
-        bars = await self.session.history(contract, end, parameters["duration"])
+        key = HistoryKey(
+            listed.con_id,
+            contract.exchange,
+            "TRADES",
+            parameters["end"],
+            parameters["duration"],
+        )
+        async with self.pacer.history(key, BAR_SECONDS):
+            bars = await self.session.history(contract, end, parameters["duration"])
         now = self.clock.now()
-        kept = finished((history_bar(bar) for bar in bars), (window[0], window[1]), now)
-        rows = [bar_row(listed, bar, "history", "live", now) for bar in kept]
-        return to_batches(BARS_1M.name, rows, self.calendar, "ts_start")
+        kept = finished((history_bar(bar) for bar in bars), window, now)
+        return [bar_row(listed, bar, "history", None, now) for bar in kept]
 
-    def _remember(
-        self, instrument: Instrument, details: Sequence[ib_async.ContractDetails]
-    ) -> None:
-        for detail in details:
-            contract = detail.contract
-            if contract is None:
-                continue
-            is_future = instrument.kind is Kind.FUTURE
-            name = contract.localSymbol if is_future else instrument.symbol
-            expiry = expiry_date(detail.realExpirationDate)
-            listed = Listed(instrument, name, contract.conId, expiry, contract)
-            self.listings.by_name[name] = listed
-            if expiry is None:
-                self.listings.spot[instrument.symbol] = listed
-            else:
-                known = self.listings.futures.setdefault(instrument.symbol, [])
-                known.append(FuturesContract(expiry, instrument.symbol, name, contract.conId))
+    def _answered(self, listed: Listed, window: Span) -> None:
+        """Note what history has answered without; in the end the minute had no trade."""
+        subject = Subject(listed.instrument.symbol, listed.local_symbol)
+        for start, end in self.keeper.answered(listed, window):
+            self.outages.note(Event(Cause.NO_TRADES, subject, start, end))
 
     def _failed(self, request: Request, error: Exception) -> str:
         if isinstance(error, RequestTimedOut):
@@ -146,8 +119,10 @@ class Desk:
             found = meaning(error.code, error.text)
         else:
             found = LOST
+        if found.kind == PACING.kind:
+            self.pacer.refused(self.clock.now())
         if found.outcome is Outcome.NO_DATA:
-            self.spool.finish([request.id], [], self.clock.now())
+            self.keeper.spool.finish([request.id], [], self.clock.now())
             return "done"
         return self._put_back(request, found, str(error))
 
@@ -155,7 +130,7 @@ class Desk:
         now = self.clock.now()
         status, seconds = after_failure(request.attempts, found, self.max_attempts)
         again = now + timedelta(seconds=seconds)
-        self.spool.put_back(request.id, status, (found.kind, text), (now, again))
+        self.keeper.spool.put_back(request.id, status, (found.kind, text), (now, again))
         log.log(
             logging.WARNING if status == "pending" else logging.ERROR,
             "request_not_done id=%d kind=%s symbol=%s status=%s error=%s text=%r remedy=%r",
@@ -167,4 +142,17 @@ class Desk:
             text,
             found.remedy,
         )
+        if status != "pending" and "from" in request.parameters:
+            self._gave_up(request, found, text)
         return status
+
+    def _gave_up(self, request: Request, found: Meaning, text: str) -> None:
+        """Tell why the minutes of a request that ended ill are not there."""
+        subject = Subject(request.symbol, request.parameters["contract"])
+        start, end = _moment(request, "from"), _moment(request, "to")
+        cause = found.cause.value
+        self.outages.note(Event(cause, subject, start, min(end, self.clock.now()), text=text))
+
+
+def _moment(request: Request, name: str) -> datetime:
+    return datetime.fromisoformat(request.parameters[name])

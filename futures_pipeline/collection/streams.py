@@ -1,209 +1,208 @@
-"""The live subscriptions of one session and what they last said."""
+"""The live subscriptions of one session and the rows they make."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import ib_async
 
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.collection.bars import MINUTE, Bar, MinuteBuilder
+from futures_pipeline.collection.bars import Bar
+from futures_pipeline.collection.broker_codes import Meaning, Outcome
 from futures_pipeline.collection.connection import GatewaySession
+from futures_pipeline.collection.lines import FIRST_WORD, Line, Moment, Stream
 from futures_pipeline.collection.normalize import (
     DATA_TYPES,
-    NO_QUOTE,
     Listed,
-    Quote,
-    age_seconds,
     bar_row,
     five_second_bar,
-    number,
-    quote_of,
     snapshot_row,
 )
+from futures_pipeline.collection.pacing import Pacer
 from futures_pipeline.domain.clock import Clock
-from futures_pipeline.domain.instruments import Kind
-from futures_pipeline.domain.sessions import Timetable, TradingCalendar, minute_floor
+from futures_pipeline.domain.instruments import ALL_SYMBOLS
+from futures_pipeline.domain.sessions import TradingCalendar
 
 log = logging.getLogger(__name__)
 
-# A quote older than this is not an observation of now; QUANT_SPEC 1.4 accepts 60 s for a
-# last price, quiet pre-market quotes may rest longer.
-STALE_QUOTE_SECONDS = 300.0
-# How long a new line may say nothing before that is a failure.
-FIRST_WORD = timedelta(minutes=1)
-# Two messages of one quote are milliseconds apart; a cross that lasts longer is real.
-TORN_QUOTE_SECONDS = 0.25
-LAST_PRICE_TICKS = frozenset({4, 68})
-
-
-@dataclass(slots=True)
-class Line:
-    """One contract's quote stream and bar stream, two market-data lines."""
-
-    listed: Listed
-    ticker: ib_async.Ticker
-    bars: ib_async.RealTimeBarList
-    hours: Timetable
-    opened_at: datetime
-    checked_until: datetime
-    builder: MinuteBuilder = field(default_factory=MinuteBuilder)
-    quote: Quote = NO_QUOTE
-    crossed_since: float | None = None
-    last_quote_at: datetime | None = None
-    last_price_at: datetime | None = None
-    minutes: set[datetime] = field(default_factory=set)
-
-    @property
-    def has_spoken(self) -> bool:
-        """Whether everything a snapshot needs has come: a last price, or both sides."""
-        if self.listed.instrument.kind is Kind.INDEX:
-            return number(self.ticker.last) is not None
-        return None not in (self.quote.bid, self.quote.ask)
-
-    @property
-    def has_a_price(self) -> bool:
-        """Whether any price has come since the line was opened."""
-        last = number(self.ticker.last)
-        return any(price is not None for price in (self.quote.bid, self.quote.ask, last))
-
-    def take(self, now: datetime, machine_seconds: float) -> None:
-        """Note what the ticker has just been told.
-
-        Bid and ask come in two messages, so between them the pair looks crossed; the pair
-        before stands until the cross has lasted.
-        """
-        self.last_quote_at = now
-        if any(tick.tickType in LAST_PRICE_TICKS for tick in self.ticker.ticks):
-            self.last_price_at = now
-        quote = quote_of(self.ticker)
-        if not quote.is_crossed:
-            self.quote, self.crossed_since = quote, None
-        elif self.crossed_since is None:
-            self.crossed_since = machine_seconds
-        elif machine_seconds - self.crossed_since >= TORN_QUOTE_SECONDS:
-            self.quote = quote
-
-    def gap(self, until: datetime) -> tuple[datetime, datetime] | None:
-        """Return the span of open minutes up to ``until`` that the stream did not complete.
-
-        Each minute is judged once: the next call begins at ``until``.
-        """
-        count = max(0, int((until - self.checked_until) / MINUTE))
-        span = [self.checked_until + MINUTE * i for i in range(count)]
-        missing = [at for at in span if at not in self.minutes and self.hours.is_open(at)]
-        self.checked_until = max(self.checked_until, until)
-        self.minutes = {at for at in self.minutes if at >= self.checked_until}
-        return (missing[0], missing[-1] + MINUTE) if missing else None
+LINES_OF_A_CONTRACT = 2
 
 
 class Streams:
     """The lines of a session, by contract id. Rows are taken, never pushed.
 
-    ``all_spoken`` is set once every line of an open market has said something.
+    ``all_spoken`` is set once every line of an open market has said something. A quote
+    stream opens at once, the bars when :meth:`open_bars` may.
     """
 
-    def __init__(self, session: GatewaySession, calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(
+        self, session: GatewaySession, calendar: TradingCalendar, clock: Clock, most_lines: int
+    ) -> None:
+        self.all_spoken = asyncio.Event()
         self._session = session
         self._calendar = calendar
         self._clock = clock
+        self._most_lines = most_lines
         self._lines: dict[int, Line] = {}
         self._minutes: list[dict[str, Any]] = []
-        self.all_spoken = asyncio.Event()
+        self._without_bars: asyncio.Queue[int] = asyncio.Queue()
         session.on_tickers = self._note_tickers
         session.on_bars = self._take_bars
-
-    def follow(self, contracts: Iterable[Listed]) -> None:
-        """Subscribe to exactly these contracts: open what is missing, close the rest."""
-        wanted = {listed.con_id: listed for listed in contracts}
-        for con_id in [known for known in self._lines if known not in wanted]:
-            line = self._lines.pop(con_id)
-            self._session.end_streams(line.listed.broker_contract, line.bars)
-            log.info("line_closed contract=%s", line.listed.local_symbol)
-        for con_id, listed in wanted.items():
-            if con_id not in self._lines:
-                self._lines[con_id] = self._opened(listed)
-                log.info("line_opened contract=%s", listed.local_symbol)
 
     @property
     def all_lines(self) -> list[Line]:
         return list(self._lines.values())
 
+    @property
+    def lines_in_use(self) -> int:
+        """Return how many market-data lines are taken or about to be."""
+        return LINES_OF_A_CONTRACT * len(self._lines)
+
+    def line(self, con_id: int | None) -> Line | None:
+        """Return a contract's line, None when it is not followed."""
+        return None if con_id is None else self._lines.get(con_id)
+
     def lines(self, symbol: str) -> list[Line]:
         """Return the lines of a root symbol."""
         return [line for line in self._lines.values() if line.listed.instrument.symbol == symbol]
 
-    def due_symbols(self, now: datetime) -> list[str]:
+    def now(self) -> Moment:
+        return Moment(self._clock.now(), time.monotonic())
+
+    def follow(self, contracts: Iterable[Listed]) -> list[Listed]:
+        """Subscribe to exactly these contracts; return those there is no free line for."""
+        wanted = {listed.con_id: listed for listed in contracts}
+        for con_id in [known for known in self._lines if known not in wanted]:
+            line = self._lines.pop(con_id)
+            self._close(line, Stream.QUOTES)
+            self._close(line, Stream.BARS)
+            log.info("line_closed contract=%s", line.listed.local_symbol)
+        left_out = []
+        for con_id, listed in wanted.items():
+            if con_id in self._lines:
+                continue
+            if self.lines_in_use + LINES_OF_A_CONTRACT > self._most_lines:
+                left_out.append(listed)
+                continue
+            line = self._lines[con_id] = self._new(listed)
+            self.reopen(line, Stream.QUOTES)
+            self.reopen(line, Stream.BARS)
+            log.info("line_opened contract=%s", listed.local_symbol)
+        return left_out
+
+    def reopen(self, line: Line, stream: Stream) -> None:
+        """Subscribe to a stream anew; what it said before counts no more."""
+        self._close(line, stream)
+        line.opened = self.now()
+        line.heard.pop(stream, None)
+        line.refused.pop(stream, None)
+        contract, kind = line.listed.broker_contract, line.listed.instrument.kind
+        if stream is Stream.QUOTES:
+            line.ticker = self._session.stream_quotes(contract, kind)
+        else:
+            self._without_bars.put_nowait(line.listed.con_id)
+
+    def refuse(self, line: Line, found: Meaning, code: int) -> Stream | None:
+        """Note the broker's refusal of a stream; return it if it is given up for this session.
+
+        420 is about five-second bars, every other code about quotes. What may work later
+        (all lines in use, a competing session) is not given up.
+        """
+        stream = Stream.BARS if code == 420 else Stream.QUOTES
+        if found.outcome is not Outcome.DEAD or stream in line.refused:
+            return None
+        line.refused[stream] = found
+        return stream
+
+    async def open_bars(self, pacer: Pacer) -> None:
+        """Open five-second bars as the broker's limit on new ones allows, for ever."""
+        while True:
+            line = self._lines.get(await self._without_bars.get())
+            if line is None or line.bars is not None:
+                continue
+            await pacer.new_realtime_bars()
+            if line.listed.con_id in self._lines and line.bars is None:
+                line.bars = self._session.stream_bars(line.listed.broker_contract)
+                line.opened = self.now()
+
+    def due_symbols(self, now: Moment) -> list[str]:
         """Return the symbols to snapshot: the market is open, and a new line has had its time."""
-        lines = [line for line in self._lines.values() if line.hours.is_open(now)]
-        due = [line for line in lines if line.has_spoken or now - line.opened_at > FIRST_WORD]
+        lines = [line for line in self._lines.values() if line.hours.is_open(now.at)]
+        due = [line for line in lines if line.has_spoken or now.at - line.opened.at > FIRST_WORD]
         return sorted({line.listed.instrument.symbol for line in due})
 
-    def snapshots(self, symbol: str, now: datetime) -> tuple[list[dict[str, Any]], str]:
-        """Return the rows that can honestly be observed ``now``, and why others cannot."""
+    def snapshots(self, symbol: str, now: Moment, trouble: str) -> tuple[list[dict[str, Any]], str]:
+        """Return the rows that can honestly be observed ``now``, and why others cannot.
+
+        ``trouble`` is what keeps all data away at present, empty when nothing does.
+        """
         rows, reason = [], "no_line"
         for line in self.lines(symbol):
-            reason = _why_not(line, now)
-            if not reason:
-                rows.append(
-                    snapshot_row(line.listed, line.ticker, line.quote, (now, line.last_price_at))
-                )
+            reason = trouble or _why_not(line, now)
+            if not reason and line.ticker is not None:
+                times = (now.at, line.last_price_at)
+                rows.append(snapshot_row(line.listed, line.ticker, line.quote, times))
         return rows, "" if rows else reason
-
-    def _opened(self, listed: Listed) -> Line:
-        contract, kind = listed.broker_contract, listed.instrument.kind
-        now = self._clock.now()
-        return Line(
-            listed=listed,
-            ticker=self._session.stream_quotes(contract, kind),
-            bars=self._session.stream_bars(contract),
-            hours=market_hours(kind, self._calendar),
-            opened_at=now,
-            checked_until=minute_floor(now),
-        )
 
     def take_minutes(self) -> list[dict[str, Any]]:
         """Return the minutes completed since the last call, as rows."""
         minutes, self._minutes = self._minutes, []
         return minutes
 
+    def data_types(self) -> dict[str, str]:
+        """Return what the broker sends of each contract: live, frozen, delayed."""
+        return {
+            line.listed.local_symbol: DATA_TYPES.get(line.ticker.marketDataType, ALL_SYMBOLS)
+            for line in self._lines.values()
+            if line.ticker is not None and Stream.QUOTES in line.heard
+        }
+
+    def _new(self, listed: Listed) -> Line:
+        hours = market_hours(listed.instrument.kind, self._calendar)
+        return Line(listed, hours, self._calendar.regular, self.now())
+
+    def _close(self, line: Line, stream: Stream) -> None:
+        if stream is Stream.QUOTES and line.ticker is not None:
+            self._session.end_quotes(line.listed.broker_contract)
+            line.ticker = None
+        if stream is Stream.BARS and line.bars is not None:
+            self._session.end_bars(line.bars)
+            line.bars = None
+
     def _note_tickers(self, tickers: Iterable[ib_async.Ticker]) -> None:
-        now = self._clock.now()
+        now = self.now()
         for ticker in tickers:
-            line = self._lines.get(ticker.contract.conId) if ticker.contract else None
-            if line is not None:
-                line.take(now, time.monotonic())
-        if all(line.has_spoken or not line.hours.is_open(now) for line in self.all_lines):
+            line = self.line(ticker.contract.conId if ticker.contract else None)
+            if line is not None and line.ticker is ticker:
+                line.take_quote(now)
+        if all(line.has_spoken or not line.hours.is_open(now.at) for line in self.all_lines):
             self.all_spoken.set()
 
     def _take_bars(self, bars: ib_async.RealTimeBarList) -> None:
         """Move new five-second bars out of the library's list, which would grow for ever."""
         fresh = [five_second_bar(bar) for bar in bars]
         bars.clear()
-        line = self._lines.get(bars.contract.conId)
-        if line is not None:
-            for bar in fresh:
-                self._complete(line, bar)
+        line = self.line(bars.contract.conId)
+        if line is not None and line.bars is bars:
+            for minute in line.take_bars(fresh, self.now()):
+                self._complete(line, minute)
 
-    def _complete(self, line: Line, bar: Bar) -> None:
+    def _complete(self, line: Line, minute: Bar) -> None:
+        data_type = None if line.ticker is None else DATA_TYPES.get(line.ticker.marketDataType)
         now = self._clock.now()
-        minute = line.builder.add(bar)
-        if minute is not None:
-            line.minutes.add(minute.starts_at)
-            data_type = DATA_TYPES.get(line.ticker.marketDataType, "live")
-            self._minutes.append(bar_row(line.listed, minute, "realtime", data_type, now))
+        self._minutes.append(bar_row(line.listed, minute, "realtime", data_type or "live", now))
 
 
-def _why_not(line: Line, now: datetime) -> str:
+def _why_not(line: Line, now: Moment) -> str:
     """Return why no snapshot of ``line`` can be taken; empty when one can."""
-    if not line.hours.is_open(now):
+    if not line.hours.is_open(now.at):
         return "market_closed"
-    if line.last_quote_at is None or not line.has_a_price:
+    if Stream.QUOTES in line.refused:
+        return line.refused[Stream.QUOTES].kind
+    if Stream.QUOTES not in line.heard or not line.has_a_price:
         return "no_price_yet"
-    if age_seconds(line.last_quote_at, now) > STALE_QUOTE_SECONDS:
+    if Stream.QUOTES in line.silent:
         return "stale_stream"
     return ""

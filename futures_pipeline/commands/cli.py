@@ -1,18 +1,45 @@
-"""The command line as one click group."""
+"""The command line as one click group; a command's module is loaded when it is called."""
+
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
-from futures_pipeline.commands.collect import collect
-from futures_pipeline.commands.demo import demo
-from futures_pipeline.commands.run import run
-from futures_pipeline.commands.simulate import simulate
+# Name and one line of help; the module and the function have the name of the command.
+COMMANDS: Mapping[str, str] = {
+    "backfill": "Fetch missing one-minute bars of past days.",
+    "collect": "Collect from IB Gateway or TWS until Ctrl-C.",
+    "coverage": "Show which minutes are missing, and why.",
+    "demo": "Run the whole pipeline on a simulated market; no account needed.",
+    "doctor": "Check settings, gateway, subscriptions and limits.",
+    "queue": "Show what the collector has to ask, and what failed.",
+    "run": "Run the collector and Dagster with your own IB Gateway or TWS.",
+    "simulate": "Run the gateway simulator alone.",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class LazyGroup(click.Group):
+    """Lists commands without loading them: some import Dagster, which takes seconds."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"futures_pipeline.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="futures-pipeline")
 def cli() -> None:
     """Collect futures, ETFs and VIX into a lake, exactly once, and watch it in Dagster."""
-
-
-for command in (collect, demo, run, simulate):
-    cli.add_command(command)

@@ -17,13 +17,14 @@ class Cause(StrEnum):
     NO_PERMISSION = "no_permission"
     NO_FREE_LINE = "no_free_line"
     PACING = "pacing"
+    HISTORY_FAILED = "history_failed"
     STREAM_SILENT = "stream_silent"
     UNKNOWN = "unknown"
 
     @property
     def is_explained(self) -> bool:
-        """Whether a person needs no alert: a silent stream is a symptom, not a cause."""
-        return self not in (Cause.STREAM_SILENT, Cause.UNKNOWN)
+        """Whether a person needs no alert: what only failed or fell silent has no cause yet."""
+        return self not in (Cause.HISTORY_FAILED, Cause.STREAM_SILENT, Cause.UNKNOWN)
 
 
 CAUSE_IN_WORDS = {
@@ -38,6 +39,7 @@ CAUSE_IN_WORDS = {
     Cause.NO_PERMISSION: "the account has no subscription for these data",
     Cause.NO_FREE_LINE: "all market-data lines were in use (101)",
     Cause.PACING: "the broker's request limits were reached",
+    Cause.HISTORY_FAILED: "the broker's history refused the request or did not answer",
     Cause.STREAM_SILENT: "the stream said nothing though everything else worked",
     Cause.UNKNOWN: "no event explains it",
 }

@@ -9,7 +9,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from futures_pipeline.domain.errors import SpoolError
-from futures_pipeline.storage.spool_tables import BATCHES, METADATA, REQUESTS
+from futures_pipeline.storage.spool_tables import BATCHES, LEDGER, METADATA, REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,16 @@ class Batch:
         if self.checksum is not None and zlib.crc32(self.payload) != self.checksum:
             raise SpoolError(f"spool batch {self.seq}: the payload does not match its checksum")
         return from_payload(self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """Which minutes of a contract's session have a bar; the collector's ledger reads ``states``."""
+
+    symbol: str
+    contract: str
+    session_date: date
+    states: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +192,20 @@ class Spool:
             Request(row.id, row.kind, row.symbol, row.parameters, row.attempts + 1) for row in rows
         ]
 
-    def finish(self, ids: Sequence[int], batches: Iterable[NewBatch], now: datetime) -> None:
-        """Keep the rows of requests and mark these done: both, or neither after a crash."""
+    def finish(
+        self,
+        ids: Sequence[int],
+        batches: Iterable[NewBatch],
+        now: datetime,
+        pages: Iterable[LedgerPage] = (),
+    ) -> None:
+        """Keep the rows of requests and mark these done: both, or neither after a crash.
+
+        ``pages`` are the ledger's pages that the rows fill.
+        """
         with self._transaction() as connection:
             _insert(connection, batches, now)
+            _write_pages(connection, pages)
             connection.execute(
                 sa.update(REQUESTS)
                 .where(REQUESTS.c.id.in_(ids))
@@ -225,6 +245,14 @@ class Spool:
         with self._transaction() as connection:
             return connection.scalar(query) or 0
 
+    def parameters_of(self, kinds: Sequence[str], statuses: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the parameters of the requests of some kinds and statuses."""
+        query = sa.select(REQUESTS.c.parameters).where(
+            REQUESTS.c.kind.in_(kinds), REQUESTS.c.status.in_(statuses)
+        )
+        with self._transaction() as connection:
+            return list(connection.scalars(query))
+
     def request_counts(self) -> dict[tuple[str, str], int]:
         """Return the number of requests by (kind, status)."""
         query = sa.select(REQUESTS.c.kind, REQUESTS.c.status, sa.func.count()).group_by(
@@ -243,10 +271,30 @@ class Spool:
 
     # --- the hand-over -----------------------------------------------------------------
 
-    def append(self, batches: Iterable[NewBatch], now: datetime) -> None:
-        """Keep rows that no request asked for, such as streamed bars."""
+    def append(
+        self, batches: Iterable[NewBatch], now: datetime, pages: Iterable[LedgerPage] = ()
+    ) -> None:
+        """Keep rows that no request asked for, such as streamed bars, and the ledger's pages."""
         with self._transaction() as connection:
             _insert(connection, batches, now)
+            _write_pages(connection, pages)
+
+    def ledger_page(self, contract: str, session_date: date) -> LedgerPage | None:
+        """Return the ledger's page of a contract's session, None when there is none."""
+        query = sa.select(
+            LEDGER.c.symbol, LEDGER.c.contract, LEDGER.c.session_date, LEDGER.c.states
+        ).where(LEDGER.c.contract == contract, LEDGER.c.session_date == session_date)
+        with self._transaction() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else LedgerPage(*row)
+
+    def last_kept_at(self) -> datetime | None:
+        """Return when the collector last kept rows; None when it never did."""
+        with self._transaction() as connection:
+            newest: datetime | None = connection.scalar(
+                sa.select(sa.func.max(BATCHES.c.created_at))
+            )
+        return newest
 
     def partitions(self) -> list[Partition]:
         """Return every (table, session) the spool has rows for, with its last ``seq``."""
@@ -324,6 +372,13 @@ def _insert(connection: sa.Connection, batches: Iterable[NewBatch], now: datetim
     rows = [_batch_row(batch, now) for batch in batches if batch.rows.height]
     if rows:
         connection.execute(sa.insert(BATCHES), rows)
+
+
+def _write_pages(connection: sa.Connection, pages: Iterable[LedgerPage]) -> None:
+    for page in pages:
+        key = (LEDGER.c.contract == page.contract) & (LEDGER.c.session_date == page.session_date)
+        connection.execute(sa.delete(LEDGER).where(key))
+        connection.execute(sa.insert(LEDGER), [asdict(page)])
 
 
 def _batch_row(batch: NewBatch, now: datetime) -> dict[str, Any]:

@@ -55,3 +55,11 @@ BATCHES = sa.Table(
     sa.Index("batches_by_partition", "table_name", "session_date", "seq"),
     sqlite_autoincrement=True,
 )
+LEDGER = sa.Table(
+    "ledger",
+    METADATA,
+    sa.Column("contract", sa.String, primary_key=True),
+    sa.Column("session_date", sa.Date, primary_key=True),
+    sa.Column("symbol", sa.String, nullable=False),
+    sa.Column("states", sa.LargeBinary, nullable=False),
+)

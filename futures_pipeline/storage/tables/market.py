@@ -125,7 +125,14 @@ BARS_1M = Table(
         Column(
             "source", pl.String, False, "history (the broker's own bar) or realtime (5-second bars)"
         ),
-        *PROVENANCE,
+        Column(
+            "data_type",
+            pl.String,
+            True,
+            "what the broker streamed: live, frozen, delayed or delayed_frozen; null for "
+            "history, whose answers do not say",
+        ),
+        *PROVENANCE[1:],
     ),
     key=("contract", "ts_start"),
     order=("symbol", "contract", "ts_start"),
