@@ -54,6 +54,11 @@ def repair_request(symbol: str, contract: str, span: tuple[datetime, datetime]) 
     return NewRequest(REPAIR, symbol, REPAIR_PRIORITY, parameters)
 
 
+def is_over(request: NewRequest, now: datetime) -> bool:
+    """Return whether the window of a request of the plan has ended."""
+    return datetime.fromisoformat(request.parameters["to"]) <= now
+
+
 def _futures_requests(
     universe: Universe, instrument: Instrument, sessions: Sequence[Session], now: datetime
 ) -> list[NewRequest]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from futures_pipeline.collection.connection import GatewaySession
 from futures_pipeline.collection.healing import repairs
-from futures_pipeline.collection.history import BACKFILL, REPAIR, Universe, history_plan
+from futures_pipeline.collection.history import BACKFILL, REPAIR, Universe, history_plan, is_over
 from futures_pipeline.collection.keeping import Keeper
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.normalize import Listed
@@ -147,7 +147,11 @@ class Service:
                 names,
             )
         sessions = self._settings.collection.history_sessions
-        asked = self._spool.enqueue(history_plan(universe, now, sessions), now)
+        plan = history_plan(universe, now, sessions)
+        if self._lasting.repaired_at is not None:  # from then on the ledger knows today's gaps
+            plan = [request for request in plan if is_over(request, now)]
+            self._lasting.repaired_at = None
+        asked = self._spool.enqueue(plan, now)
         log.info("history_planned requests=%d sessions=%d", asked, sessions)
 
     def _universe(self) -> Universe:

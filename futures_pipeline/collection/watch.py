@@ -134,8 +134,7 @@ class Watch:
         for line, stream in due:
             self._retry(line, stream).tried(now.at)
             self.streams.reopen(line, stream)
-        names = ",".join(sorted({line.listed.local_symbol for line, _ in due}))
-        log.warning("streams_resubscribed streams=%d contracts=%s", len(due), names)
+        log.warning("streams_resubscribed streams=%d contracts=%s", len(due), _names(due))
 
     async def _probe(self, now: Moment) -> None:
         """Ask the gateway the time: silence of a living gateway is a matter of its streams.
@@ -154,34 +153,35 @@ class Watch:
 
     def _silent(self, now: Moment) -> list[tuple[Line, Stream]]:
         """Return the silent streams, and keep the account of when each fell silent."""
-        found = []
-        for line in self.streams.all_lines:
-            for stream in Stream:
-                if line.is_silent(stream, now, self.health.restored_at):
-                    found.append((line, stream))
-                    self._fell_silent(line, stream)
+        found = [
+            (line, stream)
+            for line in self.streams.all_lines
+            for stream in Stream
+            if line.is_silent(stream, now, self.health.restored_at)
+        ]
+        fresh = [(line, stream) for line, stream in found if stream not in line.silent]
+        for line, stream in fresh:
+            self._fell_silent(line, stream)
+        if fresh:
+            log.warning("streams_stale streams=%d contracts=%s", len(fresh), _names(fresh))
         return found
 
     def _fell_silent(self, line: Line, stream: Stream) -> None:
         last = line.heard.get(stream, line.opened).at
-        if stream not in line.silent:
-            line.silent[stream] = last
-            text = f"{stream.value} silent"
-            self.outages.begin(Cause.STREAM_SILENT, line.subject, last, text=text)
-            log.warning(
-                "stream_stale contract=%s stream=%s last_heard=%s",
-                line.listed.local_symbol,
-                stream.value,
-                last.isoformat(timespec="seconds"),
-            )
+        line.silent[stream] = last
+        self.outages.begin(Cause.STREAM_SILENT, line.subject, last, text=f"{stream.value} silent")
 
     def _note_life(self, now: Moment) -> None:
         """End the outages of streams that speak again."""
+        back: list[tuple[Line, Stream]] = []
         for line in self.streams.all_lines:
             for stream, heard in line.heard.items():
                 since = line.silent.get(stream)
                 if since is not None and heard.at > since:
                     self._speaks_again(line, stream, heard.at)
+                    back.append((line, stream))
+        if back:
+            log.info("streams_back streams=%d contracts=%s", len(back), _names(back))
         if any(self._contradicts(heard) for heard in self._heard()):
             self.health.data_came(now.at)
         trouble = self.health.trouble
@@ -215,7 +215,6 @@ class Watch:
         self._retries.pop((line.listed.con_id, stream), None)
         if not line.silent:
             self.outages.end(Cause.STREAM_SILENT, line.subject, at)
-        log.info("stream_back contract=%s stream=%s", line.listed.local_symbol, stream.value)
 
     def _is_vain(self, silent: list[tuple[Line, Stream]], now: Moment) -> bool:
         expected = [
@@ -300,3 +299,7 @@ class Watch:
             text = f"{before} to {sent}"
             self.outages.note(Event(DATA_TYPE_CHANGED, line.subject, now, text=text))
             log.error("data_type_changed contract=%s from=%s to=%s", contract, before, sent)
+
+
+def _names(found: list[tuple[Line, Stream]]) -> str:
+    return ",".join(sorted({line.listed.local_symbol for line, _ in found}))
