@@ -50,9 +50,8 @@ LINES = 100
 
 # Source: https://interactivebrokers.github.io/tws-api/rtd_fqa_errors.html; machine seconds.
 MESSAGES = RateLimit(requests=50, per_seconds=1.0)
-# What the connection sends of these (collection.connection spaces them evenly).
-SENT_MESSAGES_PER_SECOND = 40.0
-# Machine seconds for which a message may wait behind a hundred others.
+SENT_MESSAGES_PER_SECOND = 40.0  # collection.connection spaces them evenly
+# For so long a message may wait behind a hundred others.
 UNDERWAY_SECONDS = 100 / SENT_MESSAGES_PER_SECOND
 
 
@@ -263,6 +262,13 @@ class Plan:
             and self.realtime_bars <= NEW_REALTIME_BARS.requests
             and self.demand.tick_by_tick <= TICK_BY_TICK_AT_ONCE
         )
+
+    @property
+    def history_in_words(self) -> str:
+        requests = f"{self.demand.history_requests:,} requests"
+        if self.demand.bar_seconds > SMALL_BAR_SECONDS:
+            return f"{requests}; the broker's hard limits do not apply to one-minute bars"
+        return f"{requests}; the broker's limits make them wait {self.forced_seconds:,.0f} s"
 
     def __str__(self) -> str:
         return (
