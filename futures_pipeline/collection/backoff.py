@@ -59,7 +59,7 @@ class Breaker:
         """Return the market seconds until the next try; ``chance`` is from 0 to 1."""
         jitter = 1.0 + JITTER * (2.0 * chance - 1.0)
         if self.state is State.OPEN:
-            doubled = FIRST_OPEN_SECONDS * 2.0 ** (self.times_opened - 1)
+            doubled = FIRST_OPEN_SECONDS * 2.0 ** min(self.times_opened - 1, 20)
             return min(doubled, LONGEST_OPEN_SECONDS) * jitter
         longest = LONGEST_IN_RESET_SECONDS if in_reset_window(now) else LONGEST_SECONDS
         doubled = FIRST_SECONDS * 2.0 ** min(max(self.failures - 1, 0), 20)

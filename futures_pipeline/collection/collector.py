@@ -5,6 +5,7 @@ killed at any moment. Computes no signal and writes no Delta table.
 """
 
 import asyncio
+import gc
 import logging
 import random
 from contextlib import suppress
@@ -77,6 +78,8 @@ class Collector:
         self._note_downtime()
         while session is not None:
             await self._attend(session)
+            del session
+            gc.collect()  # a session is a web of references; left alone, dozens would pile up
             session = await self._next_session()
         log.info("collector_stopped rounds=%d", self._lasting.tally.rounds)
 

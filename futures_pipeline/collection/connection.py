@@ -161,6 +161,10 @@ class GatewaySession:
         """Subscribe to a contract's quotes and return the object that carries them."""
         return self._ib.reqMktData(contract, GENERIC_TICKS[kind])
 
+    def quotes_request(self, ticker: ib_async.Ticker) -> int:
+        """Return the request id under which a quote stream runs, 0 when it does not."""
+        return int(self._ib.wrapper.ticker2ReqId["mktData"].get(ticker, 0))
+
     def stream_bars(self, contract: ib_async.Contract) -> ib_async.RealTimeBarList:
         """Subscribe to a contract's five-second trade bars."""
         return self._ib.reqRealTimeBars(contract, 5, "TRADES", useRTH=False)

@@ -128,15 +128,13 @@ class Line:
 
         ``restored_at``: when the broker last said that its connections work again.
         """
-        if stream in self.refused or stream not in self.streams:
+        if stream in self.refused or stream not in self.streams or not self.hours.is_open(now.at):
             return False
         last = self.heard.get(stream, self.opened)
         if now.machine_seconds - last.machine_seconds < MACHINE_SILENCE_SECONDS:
             return False
         if restored_at is not None and last.at < restored_at:
-            since_restored = self.hours.open_seconds(restored_at, now.at)
-            if since_restored > RESTORED_SILENCE_SECONDS:
-                return True
+            return self.hours.open_seconds(restored_at, now.at) > RESTORED_SILENCE_SECONDS
         return self.hours.open_seconds(last.at, now.at) > self._patience_seconds(stream, now.at)
 
     def _patience_seconds(self, stream: Stream, now: datetime) -> float:

@@ -61,9 +61,9 @@ class Rounds:
         self.tally.refused += refused
         self._tell(now.at, batches, refused)
 
-    def take_minutes(self) -> None:
-        """Keep the minutes completed since the last round, at the end of a session."""
-        self._keep_minutes([], [])
+    def finish(self) -> None:
+        """Keep what has come since the last round, at the end of a session."""
+        self._keep_minutes([], self.outages.take_batches(self.streams.now().at))
 
     def _keep_minutes(self, ids: list[int], more: list[NewBatch]) -> None:
         minutes = self.streams.take_minutes()

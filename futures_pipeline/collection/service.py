@@ -109,8 +109,8 @@ class Service:
         ]
 
     def finish(self) -> None:
-        """Keep what the streams have completed since the last round."""
-        self._rounds.take_minutes()
+        """Keep what has come since the last round."""
+        self._rounds.finish()
 
     def _ask_for_contracts(self) -> list[Request]:
         """Put a question for each symbol's contracts into the queue and claim them."""

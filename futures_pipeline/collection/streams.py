@@ -68,6 +68,15 @@ class Streams:
         """Return the lines of a root symbol."""
         return [line for line in self._lines.values() if line.listed.instrument.symbol == symbol]
 
+    def of_request(self, request_id: int) -> tuple[Line, Stream] | None:
+        """Return the stream that runs under a request id, None when none does."""
+        for line in self._lines.values():
+            if line.bars is not None and line.bars.reqId == request_id:
+                return line, Stream.BARS
+            if line.ticker is not None and self._session.quotes_request(line.ticker) == request_id:
+                return line, Stream.QUOTES
+        return None
+
     def now(self) -> Moment:
         return Moment(self._clock.now(), time.monotonic())
 
@@ -104,17 +113,15 @@ class Streams:
         else:
             self._without_bars.put_nowait(line.listed.con_id)
 
-    def refuse(self, line: Line, found: Meaning, code: int) -> Stream | None:
-        """Note the broker's refusal of a stream; return it if it is given up for this session.
+    def refuse(self, line: Line, stream: Stream, found: Meaning) -> bool:
+        """Note the broker's refusal; return whether the stream is given up for this session.
 
-        420 is about five-second bars, every other code about quotes. What may work later
-        (all lines in use, a competing session) is not given up.
+        What may work later (all lines in use, a pacing violation) is not given up.
         """
-        stream = Stream.BARS if code == 420 else Stream.QUOTES
         if found.outcome is not Outcome.DEAD or stream in line.refused:
-            return None
+            return False
         line.refused[stream] = found
-        return stream
+        return True
 
     async def open_bars(self, pacer: Pacer) -> None:
         """Open five-second bars as the broker's limit on new ones allows, for ever."""

@@ -43,6 +43,9 @@ OF_ALL_STREAMS = (
     Cause.STREAM_SILENT,
 )
 
+# What ends when a single contract's streams speak again.
+OF_A_STREAM = (Cause.STREAM_SILENT, Cause.NO_FREE_LINE)
+
 
 class SessionAbandoned(GatewayError):
     """A session that can no longer be trusted; ``cause`` and ``since`` describe the gap."""
@@ -92,11 +95,11 @@ class Watch:
         if notice is not None:
             self._take_notice(notice, message, now)
             return
-        line = self.streams.line(message.con_id)
+        found = self.streams.of_request(message.request_id)
         if message.code == COMPETING_SESSION:
             self._compete(message, now)
-        elif line is not None:
-            self._take_refusal(line, message, now)
+        elif found is not None:
+            self._take_refusal(*found, message)
         else:
             log.info("broker_message code=%d text=%r", message.code, message.text)
 
@@ -213,8 +216,8 @@ class Watch:
     def _speaks_again(self, line: Line, stream: Stream, at: datetime) -> None:
         del line.silent[stream]
         self._retries.pop((line.listed.con_id, stream), None)
-        if not line.silent:
-            self.outages.end(Cause.STREAM_SILENT, line.subject, at)
+        for cause in () if line.silent else OF_A_STREAM:
+            self.outages.end(cause, line.subject, at)
 
     def _is_vain(self, silent: list[tuple[Line, Stream]], now: Moment) -> bool:
         expected = [
@@ -272,21 +275,22 @@ class Watch:
         for line in open_lines[:1]:
             self.streams.reopen(line, Stream.QUOTES)
 
-    def _take_refusal(self, line: Line, message: BrokerMessage, now: datetime) -> None:
+    def _take_refusal(self, line: Line, stream: Stream, message: BrokerMessage) -> None:
         found: Meaning = meaning(message.code, message.text)
-        given_up = self.streams.refuse(line, found, message.code)
+        is_given_up = self.streams.refuse(line, stream, found)
         log.log(
-            logging.WARNING if given_up is None else logging.ERROR,
-            "stream_refused contract=%s error=%s code=%d text=%r remedy=%r",
+            logging.ERROR if is_given_up else logging.WARNING,
+            "stream_refused contract=%s stream=%s error=%s code=%d text=%r remedy=%r",
             line.listed.local_symbol,
+            stream.value,
             found.kind,
             message.code,
             message.text,
             found.remedy,
         )
-        if given_up is not None:
+        if is_given_up or found.cause is Cause.NO_FREE_LINE:
             words = {"code": message.code, "text": message.text}
-            self.outages.begin(found.cause, line.subject, now, **words)
+            self.outages.begin(found.cause, line.subject, self.clock.now(), **words)
 
     def _note_data_types(self, now: datetime) -> None:
         """Tell when the broker sends another kind of data than before: never mixed silently."""
