@@ -22,8 +22,8 @@ from futures_pipeline.collection.keeping import Keeper
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
 from futures_pipeline.collection.pacing import Pacer
-from futures_pipeline.collection.rounds import BARS, SNAPSHOT, Tally
-from futures_pipeline.collection.service import DETAILS, Lasting, Service
+from futures_pipeline.collection.rounds import Tally
+from futures_pipeline.collection.service import OF_THE_MOMENT, Lasting, Service
 from futures_pipeline.collection.watch import SessionAbandoned
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for
@@ -34,7 +34,6 @@ from futures_pipeline.storage.tables.events import CONNECTED
 
 log = logging.getLogger(__name__)
 
-OF_THE_MOMENT = (DETAILS, SNAPSHOT, BARS)
 # Client ids that are tried in turn while a ghost holds one (326): the configured and the next.
 CLIENT_IDS = 5
 # However fast the market's clock runs, tries to connect are this far apart on the machine.

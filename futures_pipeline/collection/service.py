@@ -4,16 +4,18 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from futures_pipeline.collection.connection import GatewaySession
+from futures_pipeline.collection.connection import BrokerMessage, GatewaySession
 from futures_pipeline.collection.healing import repairs
 from futures_pipeline.collection.history import BACKFILL, REPAIR, Universe, history_plan, is_over
 from futures_pipeline.collection.keeping import Keeper
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.normalize import Listed
+from futures_pipeline.collection.options.learning import Chains
+from futures_pipeline.collection.options.rounds import OPTION_CHAIN, OptionRounds
 from futures_pipeline.collection.outages import Outages
 from futures_pipeline.collection.pacing import Pacer
 from futures_pipeline.collection.requests import Desk
@@ -37,7 +39,8 @@ REPAIR_EVERY = timedelta(minutes=5)
 SUMMARY_EVERY = timedelta(minutes=5)
 LOOK_EVERY_SECONDS, LOOK_EVERY_MACHINE_SECONDS = 5.0, 0.2
 KEEP_ENDED_REQUESTS = timedelta(days=1)
-FORGOTTEN = (DETAILS, SNAPSHOT, BARS, REPAIR)
+OF_THE_MOMENT = (DETAILS, SNAPSHOT, BARS, OPTION_CHAIN)
+FORGOTTEN = (*OF_THE_MOMENT, REPAIR)
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Lasting:
     outages: Outages
     pacer: Pacer
     tally: Tally
+    chains: Chains = field(default_factory=Chains)
     listed_on: date | None = None
     cycle: int = 0
     repaired_at: datetime | None = None
@@ -79,7 +83,18 @@ class Service:
         lines = settings.gateway.market_data_lines
         self._streams = Streams(session, lasting.calendar, clock, lines)
         self._watch = Watch(session, self._streams, lasting.outages, clock)
-        session.on_message = self._watch.take
+        self._options = OptionRounds(
+            session,
+            self._spool,
+            clock,
+            lasting.calendar,
+            lasting.listings.spot,
+            lambda: lines - self._streams.lines_in_use,
+            lambda symbol: next((line.ticker for line in self._streams.lines(symbol)), None),
+            settings.collection,
+            lasting.chains,
+        )
+        session.on_message = self._take_message
         self._rounds = Rounds(
             self._streams, lasting.keeper, lasting.outages, lasting.calendar, lasting.tally
         )
@@ -106,11 +121,16 @@ class Service:
             self._work_history(),
             self._look(),
             self._streams.open_bars(self._lasting.pacer),
+            self._options.work(),
         ]
 
     def finish(self) -> None:
         """Keep what has come since the last round."""
         self._rounds.finish()
+
+    def _take_message(self, message: BrokerMessage) -> None:
+        self._watch.take(message)
+        self._options.take(message)
 
     def _ask_for_contracts(self) -> list[Request]:
         """Put a question for each symbol's contracts into the queue and claim them."""

@@ -81,7 +81,10 @@ class Streams:
         return Moment(self._clock.now(), time.monotonic())
 
     def follow(self, contracts: Iterable[Listed]) -> list[Listed]:
-        """Subscribe to exactly these contracts; return those there is no free line for."""
+        """Subscribe to exactly these contracts; return those there is no free line for.
+
+        Streams that the broker had refused are tried once more.
+        """
         wanted = {listed.con_id: listed for listed in contracts}
         for con_id in [known for known in self._lines if known not in wanted]:
             line = self._lines.pop(con_id)
@@ -91,6 +94,7 @@ class Streams:
         left_out = []
         for con_id, listed in wanted.items():
             if con_id in self._lines:
+                self._ask_anew(self._lines[con_id])
                 continue
             if self.lines_in_use + LINES_OF_A_CONTRACT > self._most_lines:
                 left_out.append(listed)
@@ -100,6 +104,11 @@ class Streams:
             self.reopen(line, Stream.BARS)
             log.info("line_opened contract=%s", listed.local_symbol)
         return left_out
+
+    def _ask_anew(self, line: Line) -> None:
+        """Try again what was refused for good: at a new session a subscription may be there."""
+        for stream in list(line.refused):
+            self.reopen(line, stream)
 
     def reopen(self, line: Line, stream: Stream) -> None:
         """Subscribe to a stream anew; what it said before counts no more."""

@@ -11,7 +11,10 @@ from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.simulator.faults.state import Faults
 from futures_pipeline.simulator.limits import Limits, Pulse
 from futures_pipeline.simulator.market import Market
+from futures_pipeline.simulator.options import chain
+from futures_pipeline.simulator.options.book import OptionBook
 from futures_pipeline.simulator.universe import (
+    OPTION,
     Hours,
     Listing,
     calendar_at,
@@ -56,6 +59,7 @@ class Broker:
 
     def __post_init__(self) -> None:
         self.pulse = Pulse(self.clock)
+        self.options = OptionBook(self.market)
 
     def now(self) -> datetime:
         """Return the broker's time: the market clock's, unless a fault puts it wrong."""
@@ -73,7 +77,7 @@ class Broker:
     def hours(self, listing: Listing) -> Hours:
         return self.market.hours(listing, self.calendar())
 
-    def find(self, query: ContractQuery, expired: bool) -> list[Listing]:
+    def find(self, query: ContractQuery, expired: bool) -> Sequence[Listing]:
         """Return the contracts on offer now that a request describes.
 
         Raises:
@@ -84,19 +88,33 @@ class Broker:
                 321,
                 "Error validating request.-'bW' : cause - Please enter a valid security type",
             )
-        calendar = self.calendar()
-        today = calendar.session_date(self.now())
-        found = matching(query, listings(today, calendar, expired))
+        found = self._found(query, expired)
         if not found:
             raise Refused(200, "No security definition has been found for the request")
         return found
 
-    def symbol_of(self, query: ContractQuery) -> str:
-        """Return the symbol that a contract block means, empty when nothing is known of it."""
+    def _found(self, query: ContractQuery, expired: bool) -> Sequence[Listing]:
+        if chain.is_option(query):
+            return chain.find(query, self.options.board(self.now()))
         calendar = self.calendar()
         today = calendar.session_date(self.now())
-        found = matching(query, listings(today, calendar, expired=True))
+        return matching(query, listings(today, calendar, expired))
+
+    def symbol_of(self, query: ContractQuery) -> str:
+        """Return the symbol that a contract block means, empty when nothing is known of it."""
+        found = self._found(query, expired=True)
         return found[0].symbol if found else query.symbol
+
+    def find_with_bars(self, query: ContractQuery, expired: bool) -> Listing:
+        """Return the one contract that a request for bars or history describes.
+
+        Raises:
+            Refused: there is none, or more than one, or it is an option.
+        """
+        found = self.find_one(query, expired)
+        if found.sec_type == OPTION:
+            raise Refused(320, "Bars of options are not supported by this simulator")
+        return found
 
     def find_one(self, query: ContractQuery, expired: bool) -> Listing:
         """Return the one contract that a request describes.

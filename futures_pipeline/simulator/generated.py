@@ -69,7 +69,7 @@ class GeneratedMarket:
     """Prices from ``seed``; spot moves ``lead_seconds`` after futures."""
 
     def __init__(self, seed: int, lead_seconds: float = 0.0) -> None:
-        self._seed = seed
+        self.seed = seed
         self._lead = round(lead_seconds)
         self._year = daily.EPOCH.year
         self._calendar = calendar_at(new_york(daily.EPOCH, 12))
@@ -122,7 +122,7 @@ class GeneratedMarket:
 
     def _generator(self, listing: Listing, session: Session) -> np.random.Generator:
         day = session.session_date.toordinal()
-        return np.random.default_rng([self._seed, 2, day, listing.con_id])
+        return np.random.default_rng([self.seed, 2, day, listing.con_id])
 
     def _log_price(self, listing: Listing, at: Integers, rng: np.random.Generator) -> Floats:
         model = MODELS[listing.symbol]
@@ -206,13 +206,13 @@ class GeneratedMarket:
         return out
 
     def _drawn_levels(self, timetable: Timetable) -> daily.Levels:
-        return daily.draw(self._seed, timetable)
+        return daily.draw(self.seed, timetable)
 
     def _generated_path(self, timetable: Timetable, number: int) -> Floats:
         """Return the log index of each family after each second of one Globex session."""
         session = timetable.sessions[number]
         day = session.session_date.toordinal()
-        rng = np.random.default_rng([self._seed, 3, day])
+        rng = np.random.default_rng([self.seed, 3, day])
         return intraday.bridges(rng, session, self._levels(timetable).move(number), daily.MIX)
 
 

@@ -186,6 +186,11 @@ class Tape:
 class Market(Protocol):
     """A source of prices; deterministic, so that asking twice gives the same answer."""
 
+    @property
+    def seed(self) -> int:
+        """Return what decides all that is drawn; 0 where nothing is."""
+        ...
+
     def hours(self, listing: Listing, calendar: TradingCalendar) -> Hours:
         """Return when the source may have prices of a listing."""
         ...

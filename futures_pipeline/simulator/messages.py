@@ -5,7 +5,7 @@ Times are epoch seconds, prices in the contract's units.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 Fields = tuple[str, ...]
 Value = str | int | float | None
@@ -13,6 +13,7 @@ Value = str | int | float | None
 SIZE_FIELDS_VERSION = 164
 REJECT_FIELD_VERSION = 166
 NO_AGGREGATE_GROUP = 2147483647
+PRICE_BASED = 1  # a computation's attribute: made from prices, not from returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,26 @@ class DetailsText:
     real_expiry: str
     stock_type: str
     suggested_size: int
+    strike: float = 0.0
+    right: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """What was computed of an option's price; None is what could not be."""
+
+    implied_vol: float | None
+    delta: float | None
+    price: float | None
+    dividends: float | None
+    gamma: float | None
+    vega: float | None
+    theta: float | None
+    underlying_price: float | None
+
+
+# What stands for None in each of them: -2 where -1 could be a value.
+EMPTY = Computation(-1.0, -2.0, -1.0, -1.0, -2.0, -2.0, -2.0, -1.0)
 
 
 def text(value: Value) -> str:
@@ -99,7 +120,8 @@ def contract_details(version: int, request_id: int, it: DetailsText) -> Fields:
         sizes = (it.suggested_size,) if version == SIZE_FIELDS_VERSION - 1 else ()
     return _fields(
         *head,
-        *(it.symbol, it.sec_type, it.last_trade_date, 0, "", it.exchange, "USD"),
+        *(it.symbol, it.sec_type, it.last_trade_date, size_text(it.strike), it.right),
+        *(it.exchange, "USD"),
         *(it.local_symbol, it.trading_class, it.trading_class, it.con_id, it.min_tick),
         *multiplier_of_size,
         *(it.multiplier, it.order_types, it.valid_exchanges, 1, it.under_con_id, it.long_name),
@@ -138,6 +160,28 @@ def tick_generic(request_id: int, kind: int, value: float) -> Fields:
 
 def tick_string(request_id: int, kind: int, value: str) -> Fields:
     return _fields(46, 6, request_id, kind, value)
+
+
+def tick_option_computation(request_id: int, kind: int, it: Computation) -> Fields:
+    """Implied volatility and greeks, as of the bid, ask, last or model price."""
+    pairs = zip(astuple(it), astuple(EMPTY), strict=True)
+    values: list[Value] = [empty if value is None else value for value, empty in pairs]
+    return _fields(21, request_id, kind, PRICE_BASED, *values)
+
+
+def option_parameters(
+    request_id: int,
+    chain: tuple[str, int, str, str],
+    expiries: Sequence[str],
+    strikes: Sequence[float],
+) -> Fields:
+    """The options of one exchange; ``chain``: exchange, underlying id, class, multiplier."""
+    listed: list[Value] = [len(expiries), *expiries, len(strikes), *strikes]
+    return _fields(75, request_id, *chain, *listed)
+
+
+def option_parameters_end(request_id: int) -> Fields:
+    return _fields(76, request_id)
 
 
 def snapshot_end(request_id: int) -> Fields:

@@ -87,6 +87,8 @@ class Recording:
 class RecordedMarket:
     """Prices from recorded files; a minute that is not in them does not exist."""
 
+    seed = 0
+
     def __init__(self, paths: Iterable[Path]) -> None:
         frame, self.report = read_files(paths)
         last = int(frame["at"].to_numpy().max())

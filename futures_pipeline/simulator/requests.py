@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from futures_pipeline.simulator import accounts, history, messages
-from futures_pipeline.simulator.details import MARKET_RULES, details_text
+from futures_pipeline.simulator.details import MARKET_RULES
 from futures_pipeline.simulator.faults.state import UPSTREAM_IDS
 from futures_pipeline.simulator.limits import HistoryKey
 from futures_pipeline.simulator.market import SIDES, last_opened, trades_volume
+from futures_pipeline.simulator.options.details import described
+from futures_pipeline.simulator.options.parameters import option_parameters
+from futures_pipeline.simulator.options.stream import quote_stream
 from futures_pipeline.simulator.session import ClientSession
-from futures_pipeline.simulator.streams import BarStream, PartialStream, TickStream
+from futures_pipeline.simulator.streams import BarStream, PartialStream
 from futures_pipeline.simulator.ticks import Line
 from futures_pipeline.simulator.universe import Listing
 from futures_pipeline.simulator.wire import Cursor, ProtocolError, Refused
@@ -90,7 +93,7 @@ def _contract_details(session: ClientSession, request_id: int, cursor: Cursor) -
     broker = session.broker
     today = broker.calendar().session_date(broker.now())
     for listing in broker.find(query, expired):
-        details = details_text(listing, broker.hours(listing), today)
+        details = described(listing, broker.hours(listing), today)
         session.send(messages.contract_details(session.version, request_id, details))
     session.send(messages.contract_details_end(request_id))
 
@@ -112,7 +115,7 @@ def _market_data(session: ClientSession, request_id: int, cursor: Cursor) -> Non
     tick = listing.instrument.tick_size
     session.send(messages.tick_request_parameters(request_id, tick, EXCHANGE_MAP))
     line = Line(request_id, listing, _generics(generics))
-    stream = TickStream(session.broker, line, snapshot)
+    stream = quote_stream(session.broker, line, snapshot)
     session.streams[request_id] = PartialStream(stream, entitlement) if entitlement else stream
     _warn_of_competition(session, request_id)
 
@@ -133,7 +136,7 @@ def _realtime_bars(session: ClientSession, request_id: int, cursor: Cursor) -> N
     query = cursor.contract()
     cursor.skip(1)  # the bar size: five seconds, whatever is asked
     what, regular = cursor.text(), cursor.flag()
-    listing = session.broker.find_one(query, expired=False)
+    listing = session.broker.find_with_bars(query, expired=False)
     _check_new(session, request_id)
     if what not in ("TRADES", *SIDES[:3]) or (what != "TRADES" and not trades_volume(listing)):
         raise Refused(321, f"Error validating request.-'bX' : cause - Invalid data type {what!r}")
@@ -150,7 +153,7 @@ def _check_new(session: ClientSession, request_id: int) -> None:
 
 
 def _cancel_stream(session: ClientSession, request_id: int, _cursor: Cursor) -> None:
-    if session.streams.pop(request_id, None) is None:
+    if session.streams.pop(request_id, None) is None and not session.withdraw(request_id):
         raise Refused(300, f"Can't find EId with tickerId:{request_id}")
 
 
@@ -159,7 +162,7 @@ def _history(session: ClientSession, request_id: int, cursor: Cursor) -> None:
     end, bar, duration = cursor.text(), cursor.text(), cursor.text()
     regular, what, date_format = cursor.flag(), cursor.text(), cursor.integer()
     keep_up_to_date = cursor.flag()
-    listing = session.broker.find_one(query, expired)
+    listing = session.broker.find_with_bars(query, expired)
     if keep_up_to_date:
         raise Refused(321, "Error validating request.-'bX' : cause - keepUpToDate is not simulated")
     if session.is_running(request_id):
@@ -203,7 +206,7 @@ async def _send_history(
 
 
 def _cancel_history(session: ClientSession, request_id: int, _cursor: Cursor) -> None:
-    if not session.cancel_request(request_id):
+    if not (session.cancel_request(request_id) or session.withdraw(request_id)):
         raise Refused(366, f"No historical data query found for ticker id:{request_id}")
     raise Refused(
         162,
@@ -216,7 +219,7 @@ def _head_timestamp(session: ClientSession, request_id: int, cursor: Cursor) -> 
     query, expired = cursor.contract(), cursor.flag()
     _regular, what, date_format = cursor.flag(), cursor.text(), cursor.integer()
     broker = session.broker
-    listing = broker.find_one(query, expired)
+    listing = broker.find_with_bars(query, expired)
     opened = last_opened(broker.hours(listing).trading, broker.now(), 100_000)
     known = (day for day in opened if broker.market.has_history(listing, day))
     first = next(known, None)
@@ -271,6 +274,7 @@ REQUESTS: Mapping[str, Request] = {
     "51": Request(_cancel_stream, version=True),
     "58": Request(_place_order, version=True, request_id=False),
     "59": Request(_market_data_type, version=True, request_id=False),
+    "78": Request(option_parameters, version=False),
     "87": Request(_head_timestamp, version=False),
     "90": Request(_ignore, version=False),
     "91": Request(_market_rule, version=False),

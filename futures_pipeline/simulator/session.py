@@ -37,6 +37,9 @@ NO_SERVER = (
     "It will be restored automatically.",
 )
 
+# Where the requests that may have to wait carry their id.
+ID_POSITIONS = {"1": 2, "9": 2, "50": 2, "20": 1, "87": 1}
+
 log = logging.getLogger(__name__)
 
 
@@ -181,6 +184,14 @@ class ClientSession:
         if task is not None:
             task.cancel()
         return task is not None
+
+    def withdraw(self, request_id: int) -> bool:
+        """Drop a request that still waits; False when there is none of this id."""
+        wanted = str(request_id)
+        kept = [it for it in self.waiting if it[ID_POSITIONS[it[0]]] != wanted]
+        was_waiting = len(kept) < len(self.waiting)
+        self.waiting = kept
+        return was_waiting
 
     async def pump(self) -> None:
         """Send what the subscriptions have to say, until the connection closes."""

@@ -184,7 +184,7 @@ class PartialStream:
 
     kind = TICKS
 
-    def __init__(self, stream: TickStream, entitlement: Entitlement) -> None:
+    def __init__(self, stream: Stream, entitlement: Entitlement) -> None:
         self._stream = stream
         self._entitlement = entitlement
 

@@ -22,6 +22,7 @@ COMING = timedelta(days=500)
 EXPIRED = timedelta(days=365)
 FUTURE_LIFE = timedelta(days=760)
 INDEX_AFTER_CLOSE = timedelta(minutes=15)
+OPTION = "OPT"
 SEC_TYPES = {Kind.FUTURE: "FUT", Kind.ETF: "STK", Kind.INDEX: "IND"}
 # What the real broker calls them, so that a stored id means the same contract there.
 FIXED_CON_IDS = {"SPY": 756733, "QQQ": 320227571, "IWM": 9579970, "VIX": 13455763}
@@ -160,7 +161,12 @@ def _fits_expiry(asked: str, expiry: str) -> bool:
 
 @lru_cache(maxsize=256)
 def hours_of(listing: Listing, calendar: TradingCalendar) -> Hours:
-    """Return the hours of a listing; a future's end at 09:30 New York on its expiry date."""
+    """Return the hours of a listing; a future's end at 09:30 New York on its expiry date.
+
+    Options are quoted in NYSE's regular hours.
+    """
+    if listing.sec_type == OPTION:
+        return Hours(calendar.regular, calendar.regular)
     if listing.instrument.kind is Kind.INDEX:
         sessions = [
             Session(day.session_date, day.opens_at, day.closes_at + INDEX_AFTER_CLOSE)

@@ -39,6 +39,9 @@ class ContractQuery:
     currency: str
     local_symbol: str
     trading_class: str
+    strike: float = 0.0
+    right: str = ""
+    multiplier: str = ""
 
 
 class Cursor:
@@ -67,6 +70,14 @@ class Cursor:
         except ValueError as error:
             raise ProtocolError(f"{field!r} is not a whole number") from error
 
+    def number(self) -> float:
+        """Return the next field as a number; empty is 0."""
+        field = self.text()
+        try:
+            return float(field or 0)
+        except ValueError as error:
+            raise ProtocolError(f"{field!r} is not a number") from error
+
     def flag(self) -> bool:
         """Return the next field as a boolean; empty is False."""
         return self.integer() != 0
@@ -74,7 +85,7 @@ class Cursor:
     def contract(self) -> ContractQuery:
         """Return the next twelve fields, the contract block."""
         con_id, symbol, sec_type, expiry = self.integer(), self.text(), self.text(), self.text()
-        self.skip(3)  # strike, right, multiplier: nothing here is an option
+        strike, right, multiplier = self.number(), _right(self.text()), self.text()
         exchange, primary, currency = self.text(), self.text(), self.text()
         return ContractQuery(
             con_id,
@@ -86,6 +97,9 @@ class Cursor:
             currency,
             local_symbol=self.text(),
             trading_class=self.text(),
+            strike=strike,
+            right=right,
+            multiplier=multiplier,
         )
 
     def copy(self) -> "Cursor":
@@ -96,6 +110,15 @@ class Cursor:
         """Pass over ``count`` fields."""
         for _ in range(count):
             self.text()
+
+
+def _right(text: str) -> str:
+    """Return C or P; empty for what clients write when they leave it open.
+
+    >>> _right("CALL"), _right("P"), _right("0"), _right("")
+    ('C', 'P', '', '')
+    """
+    return text[:1] if text[:1] in ("C", "P") else ""
 
 
 def frame(fields: Iterable[str]) -> bytes:

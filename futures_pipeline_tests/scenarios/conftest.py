@@ -53,6 +53,7 @@ def simulated(start: datetime, speed: float, symbols: str, *options: str) -> Ite
     variables = {
         "FUTURES_PIPELINE_CLOCK": str(clock),
         "FUTURES_PIPELINE_COLLECTION_SYMBOLS": symbols,
+        "FUTURES_PIPELINE_COLLECTION_OPTION_INTERVAL_SECONDS": "0",
     }
     child = subprocess.Popen(
         [sys.executable, "-m", "futures_pipeline.simulator", *options],
@@ -98,12 +99,25 @@ class CollectorProcess:
         self._log.close()
         return status
 
+    def leave(self, seconds: float) -> None:
+        """Make sure that it has ended: Ctrl-C, and after ``seconds`` at once."""
+        if self._child.poll() is None:
+            self._child.send_signal(signal.SIGINT)
+        if self.wait(seconds) is None:
+            self._child.kill()
+            self._child.wait()
+        self._log.close()
+
     def wait(self, seconds: float) -> int | None:
         """Return the exit status if it ends within ``seconds``."""
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
 
     @property
     def log(self) -> str:

@@ -94,6 +94,25 @@ async def test_a_dead_stream_counts_as_a_line_until_it_is_cancelled(
     assert simulated.gateway.broker.limits.lines_in_use == 0
 
 
+async def test_a_request_withdrawn_while_it_waits_never_comes(simulated: Simulated) -> None:
+    async with started(simulated.port) as raw:
+        await simulated.fault("1100", seconds=0)
+        raw.quotes(1)
+        raw.bars(2)
+        raw.history(3)
+        raw.bars(4)
+        raw.send(2, 2, 1)
+        raw.send(51, 1, 2)
+        raw.send(25, 1, 3)
+        assert "query cancelled" in await raw.error(3, 162)
+        await simulated.heal("1100")
+        await bars_of(raw, simulated, 5, 4)
+        stats = await simulated.command(command="stats")
+
+    assert [line["request_id"] for line in stats["subscriptions"]] == [4]
+    assert stats["open_history"] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "notice"), [("1100", 2110), ("2103_2104", 2103), ("2105_2106", 2105)]
 )

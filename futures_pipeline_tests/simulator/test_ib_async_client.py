@@ -238,7 +238,7 @@ async def test_unsupported_requests_and_orders_are_answered_and_counted(
         ib.errorEvent += lambda *error: errors.append((error[0], error[1]))
         spy = ib_async.Stock("SPY", "SMART", "USD", conId=756733)
         with pytest.raises(ib_async.RequestError, match="not supported"):
-            await ib.reqSecDefOptParamsAsync("SPY", "", "STK", 756733)
+            await ib.reqHistogramDataAsync(spy, False, "1 day")
         ib.reqTickByTickData(spy, "Last")
         ib.client.send(4711, 1, 2)
         trade = ib.placeOrder(spy, ib_async.MarketOrder("BUY", 1))
@@ -247,7 +247,7 @@ async def test_unsupported_requests_and_orders_are_answered_and_counted(
         assert (trade.order.orderId, 201) in errors
         stats = await simulated.command(command="stats")
 
-    assert stats["unsupported"] == {"78": 1, "97": 1, "4711": 1}
+    assert stats["unsupported"] == {"88": 1, "97": 1, "4711": 1}
     assert stats["orders_received"] == 1
 
 

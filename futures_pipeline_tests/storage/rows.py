@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from futures_pipeline.domain.calendar import load_calendar
-from futures_pipeline.domain.instruments import UNIVERSE, Kind
+from futures_pipeline.domain.instruments import ALL_SYMBOLS, UNIVERSE, Kind
 from futures_pipeline.storage.schemas import LAKE_COLUMNS
 from futures_pipeline.storage.tables import BARS_1M, FUTURES_SNAPSHOTS, TABLES, Table
 
@@ -66,6 +66,22 @@ def bar(symbol: str = "ES", **values: Any) -> dict[str, Any]:
         "source": "realtime",
         "data_type": "live",
         "received_at": start + timedelta(seconds=61),
+        **values,
+    }
+
+
+def event(name: str, starts_at: datetime, ends_at: datetime, **values: Any) -> dict[str, Any]:
+    """Return an event about everything, with ``values`` in place of its own."""
+    return {
+        "symbol": ALL_SYMBOLS,
+        "contract": ALL_SYMBOLS,
+        "session_date": SESSION,
+        "event": name,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "code": None,
+        "text": None,
+        "received_at": ends_at,
         **values,
     }
 

@@ -20,11 +20,15 @@ from futures_pipeline.storage.tables import (
     BARS_1M,
     CHANGE_METRICS,
     FUTURES_SNAPSHOTS,
+    GATEWAY_EVENTS,
+    OPTION_ROUNDS,
+    OPTION_SNAPSHOTS,
     QUARANTINE,
     RAW_TABLES,
     Table,
 )
-from futures_pipeline_tests.storage.rows import AT, bar, frame, snapshot
+from futures_pipeline_tests.storage.options import BROKEN_OPTIONS, BROKEN_ROUNDS
+from futures_pipeline_tests.storage.rows import AT, bar, event, frame, snapshot
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -62,6 +66,12 @@ BROKEN_BARS: list[tuple[str, dict[str, Any]]] = [
     ("contract_belongs_to_symbol", {"contract": "NQH5"}),
     ("data_type_known", {"data_type": "guessed"}),
 ]
+BROKEN_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("required_values_present", {"starts_at": None}),
+    ("symbol_known", {"symbol": "GC"}),
+    ("event_known", {"event": "bored"}),
+    ("ends_after_it_starts", {"ends_at": AT - timedelta(seconds=1)}),
+]
 
 
 def refused_rules(rows: list[dict[str, Any]], table: Table) -> list[str]:
@@ -79,12 +89,26 @@ def test_a_bad_bar_is_refused_by_its_rule(rule: str, values: dict[str, Any]) -> 
     assert refused_rules([bar(), bar() | values], BARS_1M) == [rule]
 
 
+@pytest.mark.parametrize(("rule", "values"), BROKEN_EVENTS)
+def test_a_bad_event_is_refused_by_its_rule_and_one_about_all_is_good(
+    rule: str, values: dict[str, Any]
+) -> None:
+    lost = event("connection_lost", AT, AT)
+    rows = frame([lost, lost | values], GATEWAY_EVENTS)
+    parts = split(rows, GATEWAY_EVENTS, GATEWAY_EVENTS.symbols(UNIVERSE.values()))
+    assert parts.refused["rule"].to_list() == [rule]
+
+
 def test_every_rule_of_the_raw_tables_is_shown_to_fire() -> None:
-    quotes = {rule for rule, _ in BROKEN_QUOTES}
-    bars = {rule for rule, _ in BROKEN_BARS}
+    broken = {
+        BARS_1M.name: BROKEN_BARS,
+        GATEWAY_EVENTS.name: BROKEN_EVENTS,
+        OPTION_SNAPSHOTS.name: BROKEN_OPTIONS,
+        OPTION_ROUNDS.name: BROKEN_ROUNDS,
+    }
     for table in RAW_TABLES:
-        shown = bars if table is BARS_1M else quotes
-        assert {rule.name for rule in batch_rules(table, UNIVERSE)} == shown
+        shown = {rule for rule, _ in broken.get(table.name, BROKEN_QUOTES)}
+        assert {rule.name for rule in batch_rules(table, UNIVERSE)} == shown, table.name
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ RESTORED = {
 NOT_SUBSCRIBED = "Requested market data is not subscribed."
 HISTORY, QUOTES, REALTIME_BARS, TICK_BY_TICK = "20", "1", "50", "97"
 HMDS = "Historical Market Data Service error message:"
-# Live type to delayed type. Source: TWS API, "Tick Types": delayed 66-76, 88 and 90.
+# Live type to delayed type. Source: TWS API, "Tick Types": delayed 66-76, 80-83, 88 and 90.
 DELAYED_KINDS = {
     ticks.BID: 66,
     ticks.ASK: 67,
@@ -43,6 +43,10 @@ DELAYED_KINDS = {
     ticks.VOLUME: 74,
     ticks.CLOSE: 75,
     ticks.OPEN: 76,
+    ticks.BID_COMPUTATION: 80,
+    ticks.ASK_COMPUTATION: 81,
+    ticks.LAST_COMPUTATION: 82,
+    ticks.MODEL_COMPUTATION: 83,
     ticks.LAST_TIME: 88,
     ticks.HALTED: 90,
 }
@@ -54,7 +58,10 @@ DELAYED = Entitlement(
     data_type=3,
 )
 # Which ticks survive a 10090 is not documented; here the quotes go and the trades stay.
-QUOTE_KINDS = {ticks.BID, ticks.ASK, ticks.BID_SIZE, ticks.ASK_SIZE}
+QUOTE_KINDS = {
+    *(ticks.BID, ticks.ASK, ticks.BID_SIZE, ticks.ASK_SIZE),
+    *(ticks.BID_COMPUTATION, ticks.ASK_COMPUTATION),
+}
 WITHOUT_QUOTES = Entitlement(
     10090,
     "Part of requested market data is not subscribed. "

@@ -14,7 +14,8 @@ from futures_pipeline.simulator.messages import Fields, size_text
 UPSTREAM, MARKET_FARM, HISTORY_FARM = "upstream", "market", "history"
 HISTORY_IDS = frozenset({"20", "87"})
 UPSTREAM_IDS = HISTORY_IDS | {"1", "9", "50"}
-TICK_IDS = frozenset({"1", "2", "45", "46"})
+# Where the messages of a line have their tick type.
+TYPE_AT = {"1": 3, "2": 3, "21": 2, "45": 3, "46": 3}
 REVISED_VOLUME = 1
 
 
@@ -46,10 +47,11 @@ class Entitlement:
 
     def shown(self, message: Fields) -> Fields | None:
         """Return a message of a line as the client gets it, None when it may not have it."""
-        if message[0] not in TICK_IDS:
+        at = TYPE_AT.get(message[0])
+        if at is None:
             return message
-        kind = self.kinds.get(message[3])
-        return None if kind is None else (*message[:3], kind, *message[4:])
+        kind = self.kinds.get(message[at])
+        return None if kind is None else (*message[:at], kind, *message[at + 1 :])
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Option chains in rounds: which contracts, through which lines, into which rows."""

@@ -1,0 +1,11 @@
+"""One generated market for all tests of option rounds."""
+
+import pytest
+
+from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.market import Market
+
+
+@pytest.fixture(scope="session")
+def market() -> Market:
+    return GeneratedMarket(seed=7)
