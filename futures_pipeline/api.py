@@ -1,43 +1,85 @@
 """The public door: what notebooks and pages read. Reads the lake, never the broker.
 
 Every function takes ``data``, the data directory; None means ``FUTURES_PIPELINE_DATA`` or
-``data/``. Nothing stored gives an empty dict or an empty frame, never a made-up number.
+``data/``. Nothing stored gives an empty dict or an empty frame, never a made-up number. The
+front month of a session is that of the settings ``collection.roll`` and
+``collection.front_month``.
 """
 
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from futures_pipeline.config import load_settings
-from futures_pipeline.domain.contracts import parse_local_symbol
+from futures_pipeline.analytics.continuous import Method, continuous
+from futures_pipeline.analytics.rolls import front_month_schedule, listed_contracts, session_volumes
+from futures_pipeline.config import Settings, load_settings
+from futures_pipeline.domain.calendar import calendar_for
+from futures_pipeline.domain.contracts import RollRule, calendar_roll, volume_rule
 from futures_pipeline.domain.errors import ConfigurationError
-from futures_pipeline.domain.instruments import UNIVERSE, select_instruments
-from futures_pipeline.storage.lake import Lake
-from futures_pipeline.storage.tables import CHANGE_METRICS
+from futures_pipeline.domain.instruments import (
+    SNAPSHOT_TABLES,
+    UNIVERSE,
+    Instrument,
+    Kind,
+    select_instruments,
+)
+from futures_pipeline.storage.lake import Lake, OpenTable
+from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, TABLES, UTC_TIME, Table
 
 CHANGES = ("change_1h", "change_4h", "change_overnight", "change_daily")
+NEAR = timedelta(minutes=10)
 # A symbol whose market is shut (an index overnight, a holiday) is found this far back.
 RECENT_SESSIONS = 5
 MOST_HOURS = 24.0 * 366 * 20
+MOST_SESSIONS = 260 * 20
+# Ten sessions before an expiry, with room for holidays: volumes this old can decide a roll.
+VOLUME_DAYS = timedelta(days=21)
+FUTURES = [symbol for symbol, instrument in UNIVERSE.items() if instrument.kind is Kind.FUTURE]
+LISTING_SCHEMA = {
+    "symbol": pl.String(),
+    "contract": pl.String(),
+    "session_date": pl.Date(),
+    "expiry": pl.Date(),
+    "seen_at": UTC_TIME,
+}
+NOTHING_KNOWN = pl.DataFrame(schema=LISTING_SCHEMA)
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """The lake of a data directory, and the settings that say which contract leads."""
+
+    lake: Lake
+    settings: Settings
+
+    def open(self, name: str) -> OpenTable | None:
+        """Return a table at its newest version; None when it is absent."""
+        return self.lake.open(name)
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """Return a table's rows at its newest version; none when it is absent."""
+        table = self.open(name)
+        return pl.LazyFrame(schema=TABLES[name].schema) if table is None else table.scan()
 
 
 def get_latest_snapshots(*, data: Path | str | None = None) -> dict[str, dict[str, Any]]:
     """Return the newest snapshot of each symbol: symbol to column values.
 
-    Futures show their front month. Columns are those of ``futures_snapshots`` and its
-    siblings, with ``change_1h``, ``change_4h``, ``change_overnight`` and ``change_daily``
-    in price points, None where unknown. Times are UTC.
+    Futures show their front month, that of the row's own session. Columns are those of
+    ``futures_snapshots`` and its siblings, with ``change_1h``, ``change_4h``,
+    ``change_overnight`` and ``change_daily`` in price points, None where unknown. Look at
+    ``data_type``: what is not ``live`` has no changes. Times are UTC.
     """
-    lake = _lake(data)
-    tables = dict.fromkeys(instrument.snapshot_table for instrument in UNIVERSE.values())
-    latest = {}
-    for name in tables:
-        rows = _with_changes(lake, _recent(lake, name))
-        for symbol in rows["symbol"].unique():
-            latest[symbol] = _newest(rows.filter(pl.col("symbol") == symbol))
-    return dict(sorted(latest.items()))
+    store = _store(data)
+    metrics, known = _metrics(store)
+
+    found = pl.concat([_latest(store, kind, known) for kind in Kind])
+    rows = _with_changes(found, metrics).sort("symbol")
+    return {row["symbol"]: row for row in rows.iter_rows(named=True)}
 
 
 def get_historical_snapshots(
@@ -45,8 +87,9 @@ def get_historical_snapshots(
 ) -> pl.DataFrame:
     """Return the snapshots of the ``hours`` before a symbol's newest one, oldest first.
 
-    All contracts collected in that time, so filter by ``contract`` for one series. Columns
-    as in :func:`get_latest_snapshots`.
+    All contracts collected in that time: filter by ``contract`` for one series, or by
+    ``is_front_month`` for what led in each session. Other columns as in
+    :func:`get_latest_snapshots`.
 
     Raises:
         UnknownSymbol: the symbol is not in the universe.
@@ -55,14 +98,11 @@ def get_historical_snapshots(
     (instrument,) = select_instruments([symbol])
     if not 0 < hours <= MOST_HOURS:
         raise ConfigurationError("hours", hours, f"above 0 and at most {MOST_HOURS:g}")
-    lake, name = _lake(data), instrument.snapshot_table
-    table = lake.open(name)
-    sessions = table.session_dates() if table else []
-    needed = [day for day in sessions if sessions and day >= _earliest(sessions[-1], hours)]
-    rows = lake.read(name, needed).filter(pl.col("symbol") == symbol)
-    start = pl.col("timestamp").max() - timedelta(hours=hours)
-    recent = rows.filter(pl.col("timestamp") >= start)
-    return _with_changes(lake, recent).sort("timestamp", "contract")
+    store = _store(data)
+    metrics, known = _metrics(store)
+    of_symbol = known.filter(pl.col("symbol") == symbol)
+    marked = _marked(store, _span(store, instrument, hours, of_symbol), of_symbol)
+    return _with_changes(marked, metrics).sort("timestamp", "contract")
 
 
 def get_change_metrics(symbol: str, *, data: Path | str | None = None) -> dict[str, Any]:
@@ -75,40 +115,171 @@ def get_change_metrics(symbol: str, *, data: Path | str | None = None) -> dict[s
         UnknownSymbol: the symbol is not in the universe.
     """
     select_instruments([symbol])
-    lake = _lake(data)
-    rows = _recent(lake, CHANGE_METRICS.name).filter(pl.col("symbol") == symbol)
-    return _newest(rows) if rows.height else {}
+    store = _store(data)
+    metrics, known = _metrics(store)
+    is_recent = pl.col("session_date").is_in(known["session_date"].unique().implode())
+    of_symbol = pl.col("symbol") == symbol
+    rows = _ends(metrics.filter(is_recent, of_symbol), CHANGE_METRICS)
+    found = _newest(_marked(store, rows, known.filter(of_symbol))).to_dicts()
+    return found[0] if found else {}
 
 
-def _lake(data: Path | str | None) -> Lake:
-    return Lake(load_settings(data=None if data is None else Path(data)).lake_path)
+def get_continuous_bars(
+    symbol: str, sessions: int, *, method: Method = "ratio", data: Path | str | None = None
+) -> pl.DataFrame:
+    """Return the front month's one-minute bars of the newest sessions as one series.
+
+    Columns, and what ``method`` does (``ratio``, ``difference`` or ``none``), are those of
+    ``analytics.continuous.continuous``: raw prices, adjusted prices, the factors between
+    them, and returns that never cross a roll. Adjusted prices are for pictures and levels;
+    basis, strikes and signals need the raw ones.
+
+    Args:
+        symbol: a future.
+        sessions: how many stored sessions, counted from the newest.
+        method: how the prices of older contracts are joined to the newest one's.
+        data: the data directory.
+
+    Raises:
+        UnknownSymbol: the symbol is not in the universe.
+        ConfigurationError: the symbol is no future, or another argument is not allowed.
+    """
+    (instrument,) = select_instruments([symbol])
+    if instrument.kind is not Kind.FUTURE:
+        raise ConfigurationError("symbol", symbol, f"a future: {', '.join(FUTURES)}")
+    if not 0 < sessions <= MOST_SESSIONS:
+        raise ConfigurationError("sessions", sessions, f"above 0 and at most {MOST_SESSIONS}")
+    store = _store(data)
+    bars = _newest_sessions(store, sessions).filter(pl.col("symbol") == symbol).collect()
+    schedule = _schedule(store, bars, NOTHING_KNOWN)
+    return continuous(bars, schedule, calendar_for(store.settings.clock.now()), method)
 
 
-def _recent(lake: Lake, name: str) -> pl.DataFrame:
-    table = lake.open(name)
+def _newest_sessions(store: _Store, count: int) -> pl.LazyFrame:
+    table = store.open(BARS_1M.name)
     if table is None:
-        return lake.read(name)
-    return table.read(table.session_dates()[-RECENT_SESSIONS:])
+        return pl.LazyFrame(schema=BARS_1M.schema)
+    return table.scan().filter(pl.col("session_date").is_in(table.session_dates()[-count:]))
 
 
-def _earliest(newest: date, hours: float) -> date:
-    """Return a session date that surely lies before ``hours`` ahead of the newest session."""
-    return newest - timedelta(days=2 + hours / 24.0)
+def _store(data: Path | str | None) -> _Store:
+    settings = load_settings(data=None if data is None else Path(data))
+    return _Store(_lake(settings.lake_path), settings)
 
 
-def _with_changes(lake: Lake, rows: pl.DataFrame) -> pl.DataFrame:
-    sessions = rows["session_date"].unique().to_list()
-    metrics = lake.read(CHANGE_METRICS.name, sessions)
-    changes = metrics.select("contract", "timestamp", *CHANGES)
-    return rows.join(changes, on=["contract", "timestamp"], how="left")
+@lru_cache(maxsize=8)
+def _lake(path: Path) -> Lake:
+    """Return the lake at a path, always the same one: it checks each file of a log once."""
+    return Lake(path)
 
 
-def _newest(rows: pl.DataFrame) -> dict[str, Any]:
-    """Return the newest row; of several contracts at that time the nearest expiry."""
-    candidates = rows.filter(pl.col("timestamp") == pl.col("timestamp").max()).to_dicts()
-    return min(candidates, key=_expiry_order)
+def _latest(store: _Store, kind: Kind, known: pl.DataFrame) -> pl.DataFrame:
+    """Return the newest row of each symbol of a kind.
+
+    Looks at the time around which ``known`` has last seen each symbol, whose few files are
+    found without the others of the session; further back only if a symbol is not there.
+    """
+    opened = store.open(SNAPSHOT_TABLES[kind])
+    if opened is None:
+        return pl.DataFrame(schema=TABLES[SNAPSHOT_TABLES[kind]].schema)
+    rows, table = opened.scan(), opened.table
+    symbols = {symbol for symbol, instrument in UNIVERSE.items() if instrument.kind is kind}
+    of_kind = known.filter(pl.col("symbol").is_in(symbols))
+    if not of_kind.is_empty():
+        last_seen = of_kind.group_by("symbol").agg(pl.col("seen_at").max())
+        since = last_seen.select(pl.col("seen_at").min() - NEAR).item()
+        near = _ends(rows.filter(pl.col("timestamp") >= since), table)
+        found = _newest(_marked(store, near, of_kind))
+        if symbols & set(store.settings.collection.symbols) <= set(found["symbol"]):
+            return found
+    recent = pl.col("session_date").is_in(opened.session_dates()[-RECENT_SESSIONS:])
+    return _newest(_marked(store, _ends(rows.filter(recent), table), of_kind))
 
 
-def _expiry_order(row: dict[str, Any]) -> tuple[int, int]:
-    parsed = parse_local_symbol(row["contract"], row["session_date"])
-    return (parsed[1], parsed[2]) if parsed else (0, 0)
+def _metrics(store: _Store) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """Return ``change_metrics``, and when its recent sessions have last seen each contract.
+
+    It has few files, so it tells at once what the snapshots would have to be searched for.
+    """
+    table = store.open(CHANGE_METRICS.name)
+    if table is None:
+        return pl.LazyFrame(schema=CHANGE_METRICS.schema), NOTHING_KNOWN
+    recent = pl.col("session_date").is_in(table.session_dates()[-RECENT_SESSIONS:])
+    seen = table.scan().filter(recent).group_by("symbol", "contract", "session_date")
+    known = seen.agg(pl.col("timestamp").max().alias("seen_at")).collect()
+    return table.scan(), pl.concat([NOTHING_KNOWN, known], how="diagonal")
+
+
+def _ends(rows: pl.LazyFrame, table: Table) -> pl.DataFrame:
+    """Return the last row of each contract in each session."""
+    last = pl.all().get(pl.col("timestamp").arg_max())
+    return rows.group_by("contract", "session_date").agg(last).select(table.names).collect()
+
+
+def _newest(marked: pl.DataFrame) -> pl.DataFrame:
+    """Return the newest row of each symbol, of its front month."""
+    leading = marked.filter("is_front_month").drop("is_front_month")
+    return leading.sort("timestamp").unique("symbol", keep="last")
+
+
+def _span(store: _Store, instrument: Instrument, hours: float, known: pl.DataFrame) -> pl.DataFrame:
+    """Return the snapshots of the ``hours`` before the newest one of an instrument."""
+    table = store.open(instrument.snapshot_table)
+    sessions = table.session_dates() if table else []
+    if table is None or not sessions:
+        return pl.DataFrame(schema=TABLES[instrument.snapshot_table].schema)
+    at, span = pl.col("timestamp"), timedelta(hours=hours)
+    # Surely before the span begins; it spares looking at the files of all sessions.
+    earliest = sessions[-1] - timedelta(days=2 + hours / 24.0)
+    of_symbol = pl.col("symbol") == instrument.symbol
+    rows = table.scan().filter(of_symbol, pl.col("session_date") >= earliest)
+    seen_at = known.select(pl.col("seen_at").max()).item()
+    if seen_at is not None:
+        near = rows.filter(at >= seen_at - span - NEAR).collect()
+        if near.filter(at >= seen_at - NEAR).height:
+            return near.filter(at >= at.max() - span)
+    return rows.collect().filter(at >= at.max() - span)
+
+
+def _with_changes(rows: pl.DataFrame, metrics: pl.LazyFrame) -> pl.DataFrame:
+    at = pl.col("timestamp")
+    changes = metrics.filter(
+        pl.col("session_date").is_in(rows["session_date"].unique().implode()),
+        at.is_between(rows["timestamp"].min(), rows["timestamp"].max()),
+    ).select("contract", "timestamp", *CHANGES)
+    return rows.lazy().join(changes, on=["contract", "timestamp"], how="left").collect()
+
+
+def _marked(store: _Store, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Add ``is_front_month``: whether the row's contract leads in the row's session.
+
+    ``known``: further contracts and their sessions; without them a contract whose stream is
+    mute would not be missed.
+    """
+    is_future, keys = pl.col("symbol").is_in(FUTURES), ["symbol", "session_date", "contract"]
+    futures = rows.filter(is_future)
+    if futures.is_empty():
+        return rows.with_columns(is_front_month=True)
+    schedule = _schedule(store, futures, known.filter(is_future))
+    fronts = schedule.select(*keys, is_front_month=pl.lit(True))
+    leads = pl.col("is_front_month").fill_null(~is_future)
+    return rows.join(fronts, on=keys, how="left").with_columns(is_front_month=leads)
+
+
+def _schedule(store: _Store, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return who leads in each session of some rows of futures."""
+    names = [name for name in LISTING_SCHEMA if name in rows.columns]
+    stored = pl.concat([known, rows.select(names).unique()], how="diagonal")
+    collection = store.settings.collection
+    by_volume = collection.roll == "volume" and not stored.is_empty()
+    rule = _volume_rule(store, stored) if by_volume else calendar_roll
+    return front_month_schedule(stored, listed_contracts(stored), rule, collection.front_month)
+
+
+def _volume_rule(store: _Store, stored: pl.DataFrame) -> RollRule:
+    """Return the volume rule, with what ``bars_1m`` says was traded around ``stored``."""
+    day = pl.col("session_date")
+    first, last = stored.select(day.min() - VOLUME_DAYS, last=day.max()).row(0)
+    is_near = day.is_between(first, last) & pl.col("symbol").is_in(FUTURES)
+    traded = session_volumes(store.scan(BARS_1M.name).filter(is_near))
+    return volume_rule(calendar_for(store.settings.clock.now()).globex, traded)

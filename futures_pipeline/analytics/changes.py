@@ -19,7 +19,7 @@ from futures_pipeline.analytics.market_time import (
     utc_microseconds,
     with_session,
 )
-from futures_pipeline.analytics.reference_prices import reference_prices
+from futures_pipeline.analytics.reference_prices import NOT_LIVE, reference_prices
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
 from futures_pipeline.domain.sessions import Timetable, TradingCalendar
 
@@ -102,15 +102,16 @@ def change_metrics(
         ``spans_closure_*``: the symbol's market was closed at some moment between the target
         and the row. ``anchor_at``: UTC, with ``anchor_price`` and ``elapsed_hours``, the
         Globex-open hours since. ``reason_*`` is null where the change exists, else
-        ``no_price`` (the row has none), ``no_observation_before`` (nothing in this contract
-        at or before the target) or ``stale_observation`` (too much open time between it and
-        the target).
+        ``not_live`` (the row is delayed or frozen), ``no_price`` (it has none),
+        ``no_observation_before`` (nothing in this contract at or before the target) or
+        ``stale_observation`` (too much open time between it and the target).
 
     An unknown change is null, never 0. Only open time ages an observation, so a target in
     a closure finds the last price before it. ``change_overnight`` follows the price until
     the regular open, then stays at the price as of that open, which must have been
     observed in this session; it runs all day when NYSE is shut. No look-ahead: a row uses
-    observations at or before its own timestamp.
+    observations at or before its own timestamp. A row that is not live has no change at all,
+    and is no other row's earlier price.
 
     Raises:
         UnknownSymbol: ``prices`` has a symbol without hours.
@@ -149,12 +150,22 @@ def _symbol_changes(
     return (
         rows.with_columns(_elapsed_hours(rows, globex), *_spans_closure(rows, market))
         .with_columns(
-            now_reason=pl.when(pl.col("price").is_null()).then(pl.lit("no_price")),
+            now_reason=_now_reason(),
             anchor_price=pl.col("price_anchor"),
         )
         .with_columns(_overnight_end(settings.mode))
         .with_columns(expr for metric in METRICS for expr in _change(metric, settings.mode))
         .select(pl.col(name).cast(dtype) for name, dtype in CHANGE_SCHEMA.items())
+    )
+
+
+def _now_reason() -> pl.Expr:
+    unknown = pl.col("price").is_null()
+    return (
+        pl.when(unknown & (pl.col("price_reason") == NOT_LIVE))
+        .then(pl.lit(NOT_LIVE))
+        .when(unknown)
+        .then(pl.lit("no_price"))
     )
 
 
@@ -223,7 +234,8 @@ def _overnight_end(mode: str) -> list[pl.Expr]:
     """
     if mode == "literal":
         return [pl.col("price").alias("end_price"), pl.col("now_reason").alias("end_reason")]
-    is_frozen = (pl.col("timestamp") >= pl.col("regular_open")).fill_null(False)
+    is_live = pl.col("now_reason").ne_missing(pl.lit(NOT_LIVE))
+    is_frozen = (pl.col("timestamp") >= pl.col("regular_open")).fill_null(False) & is_live
     is_earlier_session = pl.col("seen_at_open") <= pl.col("belongs_from")
     reason = pl.coalesce(
         "leg_reason_open", pl.when(is_earlier_session).then(pl.lit("stale_observation"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -19,30 +20,77 @@ SNAPSHOT_SCHEMA = {
     "ask": pl.Float64(),
     "last": pl.Float64(),
     "last_at": UTC_TIME,
+    "data_type": pl.String(),
 }
 BAR_SCHEMA = {
     "symbol": pl.String(),
     "contract": pl.String(),
     "ts_end": UTC_TIME,
     "close": pl.Float64(),
+    "source": pl.String(),
+    "data_type": pl.String(),
 }
 WEDNESDAY = date(2025, 1, 15)
 ANCHOR = new_york(date(2025, 1, 14), 16)  # Tuesday's settlement
 REGULAR_OPEN = new_york(WEDNESDAY, 9, 30)
 NOON = new_york(WEDNESDAY, 12)
+MINUTE = timedelta(minutes=1)
+STORED_BAR_SCHEMA = {
+    **BAR_SCHEMA,
+    "session_date": pl.Date(),
+    "ts_start": UTC_TIME,
+    **{name: pl.Float64() for name in ("open", "high", "low", "volume")},
+}
 
 
 def snapshots(*rows: dict[str, object]) -> pl.DataFrame:
-    """Snapshots of ESH5 at noon with nothing known; a test names what differs."""
-    base = dict.fromkeys(SNAPSHOT_SCHEMA) | {"symbol": "ES", "contract": "ESH5", "timestamp": NOON}
+    """Live snapshots of ESH5 at noon with nothing known; a test names what differs."""
+    base = dict.fromkeys(SNAPSHOT_SCHEMA) | {
+        "symbol": "ES",
+        "contract": "ESH5",
+        "timestamp": NOON,
+        "data_type": "live",
+    }
     return pl.DataFrame([base | row for row in rows], schema=SNAPSHOT_SCHEMA)
 
 
-def bars(*rows: tuple[datetime, float | None]) -> pl.DataFrame:
+def bars(
+    *rows: tuple[datetime, float | None], source: str = "history", data_type: str | None = None
+) -> pl.DataFrame:
     """Bars of ESH5: (end, close)."""
     return pl.DataFrame(
-        [("ES", "ESH5", end, close) for end, close in rows], schema=BAR_SCHEMA, orient="row"
+        [("ES", "ESH5", end, close, source, data_type) for end, close in rows],
+        schema=BAR_SCHEMA,
+        orient="row",
     )
+
+
+def stored_bars(
+    calendar: TradingCalendar, *closes: tuple[str, datetime, float], **values: Any
+) -> pl.DataFrame:
+    """Rows of ``bars_1m`` of ES from (contract, end, close), from history unless said otherwise.
+
+    High is two points above the close, low one below; ten contracts were traded.
+    """
+    rows = [
+        {
+            "symbol": "ES",
+            "contract": contract,
+            "session_date": calendar.session_date(end - MINUTE),
+            "ts_start": end - MINUTE,
+            "ts_end": end,
+            "open": close,
+            "high": close + 2.0,
+            "low": close - 1.0,
+            "close": close,
+            "volume": 10.0,
+            "source": "history",
+            "data_type": None,
+        }
+        | values
+        for contract, end, close in closes
+    ]
+    return pl.DataFrame(rows, schema=STORED_BAR_SCHEMA)
 
 
 def prices(

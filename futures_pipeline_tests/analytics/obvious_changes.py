@@ -29,12 +29,13 @@ def obvious_changes(
     )
     for group in groups:
         symbol, contract = group["symbol"][0], group["contract"][0]
-        seen = list(group.select("timestamp", "price").iter_rows())
-        priced = [(at, price) for at, price in seen if price is not None]
-        for at, price in seen:
+        seen = list(group.select("timestamp", "price", "price_reason").iter_rows())
+        priced = [(at, price) for at, price, _ in seen if price is not None]
+        for at, price, reason in seen:
             day = session_date(at, calendar)
             if day in session_dates:
-                row = _row(at, price, day, priced, hours[symbol], calendar, settings)
+                now = (price, reason)
+                row = _row(at, now, day, priced, hours[symbol], calendar, settings)
                 yield {"symbol": symbol, "contract": contract, "session_date": day} | row
 
 
@@ -50,7 +51,7 @@ def session_date(at: datetime, calendar: TradingCalendar) -> date:
 
 def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
     at: datetime,
-    price: float | None,
+    priced_now: tuple[float | None, str | None],
     day: date,
     priced: list[tuple[datetime, float]],
     market: Timetable,
@@ -67,7 +68,9 @@ def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
             return None, "stale_observation", t
         return p, None, t
 
-    now: Leg = (price, "no_price" if price is None else None, at)
+    price, fault = priced_now
+    is_live = fault != "not_live"
+    now: Leg = (price, None if price else "no_price" if is_live else fault, at)
     anchor_at = calendar.anchor(inside(at))
     anchor = asof(anchor_at, settings.tolerance_anchor_seconds)
     legs = {
@@ -81,7 +84,7 @@ def _row(  # noqa: C901, PLR0913 - a plain transcription of the formula
         for name, back in (("overnight", 8), ("daily", 24)):
             earlier = asof(at - timedelta(hours=back), settings.tolerance_anchor_seconds)
             legs[name] = (now, earlier)
-    elif regular is not None and at >= regular.opens_at:
+    elif is_live and regular is not None and at >= regular.opens_at:
         end = asof(regular.opens_at, settings.tolerance_anchor_seconds)
         if end[2] is not None and session_date(end[2], calendar) < day:
             end = (None, "stale_observation", end[2])

@@ -47,7 +47,8 @@ CONTRACTS = [("ES", "ESH5"), ("ES", "ESM5"), ("SPY", "SPY"), ("VIX", "VIX")]
 
 
 def random_prices(seed: int, count: int, span: tuple[datetime, datetime]) -> pl.DataFrame:
-    """Observations of every contract at random moments of a span; one in ten without price.
+    """Observations of every contract at random moments of a span; one in ten without price,
+    half of those because they are not live.
 
     A third lies on quarter hours, so that targets, anchors and opens are met exactly.
     """
@@ -64,7 +65,10 @@ def random_prices(seed: int, count: int, span: tuple[datetime, datetime]) -> pl.
             (span[0] + timedelta(seconds=int(offset)), None if missing else float(level))
             for offset, level, missing in zip(offsets, levels, unknown, strict=True)
         ]
-        parts.append(prices(*rows, symbol=symbol, contract=contract))
+        part = prices(*rows, symbol=symbol, contract=contract)
+        delayed = pl.Series(random.random(len(offsets)) < 0.5) & pl.Series(unknown)
+        reason = pl.when(delayed).then(pl.lit("not_live")).alias("price_reason")
+        parts.append(part.with_columns(reason))
     return stacked(parts)
 
 
@@ -105,9 +109,13 @@ def test_random_dense_prices_meet_every_reason(chosen: ChangeSettings) -> None:
     assert_as_obvious(frame, days, chosen)
     changes = change_metrics(frame, all_hours(CALENDAR), CALENDAR, days, chosen)
     for metric in ("1h", "4h", "overnight", "daily"):
-        assert {None, "no_price", "no_observation_before", "stale_observation"} <= set(
-            changes[f"reason_{metric}"]
-        )
+        assert {
+            None,
+            "not_live",
+            "no_price",
+            "no_observation_before",
+            "stale_observation",
+        } == set(changes[f"reason_{metric}"])
 
 
 @settings(max_examples=25, deadline=None)
@@ -160,7 +168,14 @@ def recorded_prices(start: datetime, end: datetime) -> pl.DataFrame:
         ts_end = pl.col("ts_utc") + pl.duration(minutes=1)
         part = pl.scan_parquet(path).filter(ts_end.is_between(start, end))
         parts.append(
-            part.select("symbol", contract.alias("contract"), ts_end.alias("ts_end"), "close")
+            part.select(
+                "symbol",
+                contract.alias("contract"),
+                ts_end.alias("ts_end"),
+                "close",
+                source=pl.lit("history"),
+                data_type=pl.lit(None),
+            )
             .collect()
             .cast(pl.Schema(BAR_SCHEMA))
         )

@@ -51,6 +51,44 @@ def test_snapshot_price(
     assert only(reference_prices(snapshots(quote), bars(), TICKS)) == expected
 
 
+@pytest.mark.parametrize("data_type", ["frozen", "delayed", "delayed_frozen", None])
+@pytest.mark.parametrize(
+    "quote", [{"last": 5900.0, "last_at": FRESH}, {"bid": 1.0, "ask": 1.25}, {}]
+)
+def test_a_snapshot_that_is_not_live_has_no_price(
+    data_type: str | None, quote: dict[str, object]
+) -> None:
+    """However fresh and tight it looks."""
+    frame = reference_prices(snapshots(quote | {"data_type": data_type}), bars(), TICKS)
+    assert only(frame) == (None, None, "not_live")
+
+
+@pytest.mark.parametrize(
+    ("source", "data_type", "is_live"),
+    [
+        ("history", None, True),  # its answers do not say
+        ("history", "live", True),
+        ("realtime", "live", True),
+        ("realtime", "delayed", False),
+        ("realtime", "frozen", False),
+        ("realtime", None, False),
+        ("history", "delayed", False),
+    ],
+)
+def test_a_bar_is_live_or_of_history(source: str, data_type: str | None, is_live: bool) -> None:
+    frame = reference_prices(
+        snapshots(), bars((NOON, 5901.5), source=source, data_type=data_type), TICKS
+    )
+    expected = (5901.5, "bar_close", None) if is_live else (None, None, "not_live")
+    assert only(frame) == expected
+
+
+def test_a_delayed_snapshot_does_not_hide_a_live_bar_of_its_moment() -> None:
+    delayed = snapshots({"last": 5900.0, "last_at": FRESH, "data_type": "delayed"})
+    frame = reference_prices(delayed, bars((NOON, 5901.5)), TICKS)
+    assert only(frame) == (5901.5, "bar_close", None)
+
+
 @pytest.mark.parametrize("bid", [475.0, 1.1, 99.99, 612.34])
 def test_eight_ticks_of_a_cent_are_not_too_wide(bid: float) -> None:
     """Decimal prices are not exact in binary; eight ticks must stay eight ticks."""

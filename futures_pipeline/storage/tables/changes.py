@@ -9,7 +9,12 @@ from futures_pipeline.storage.tables.table import UTC_TIME, Column, Rule, Table,
 
 _POINTS = "price points; null when a leg is missing (see the reason column)"
 _FRACTION = "fraction of the earlier price, 0.01 is one percent; null with the change"
-_REASON = "why the change is null: no_price, no_observation_before or stale_observation"
+REASONS = ("not_live", "no_price", "no_observation_before", "stale_observation")
+_REASON = (
+    "why the change is null: not_live (the row is delayed or frozen), no_price (it has none), "
+    "no_observation_before or stale_observation (there is no live price of this contract, or "
+    "too old a one, at the earlier moment)"
+)
 _HORIZONS: Mapping[str, str] = {
     "1h": "against one hour earlier",
     "4h": "against four hours earlier",
@@ -23,7 +28,12 @@ CHANGE_METRICS = Table(
     columns=(
         *(column for column in IDENTITY if column.name in ("symbol", "contract", "session_date")),
         Column("timestamp", UTC_TIME, False, "when the price was observed, UTC"),
-        Column("price", pl.Float64, True, "reference price: fresh last, else mid, else bar close"),
+        Column(
+            "price",
+            pl.Float64,
+            True,
+            "reference price, live only: fresh last, else mid, else bar close",
+        ),
         Column("price_source", pl.String, True, "last, mid or bar_close"),
         *(
             Column(f"change_{h}", pl.Float64, True, f"{what}; {_POINTS}")
@@ -58,6 +68,19 @@ CHANGE_METRICS = Table(
                 f"change_{h} is a number, or null with a reason",
             )
             for h in _HORIZONS
+        ),
+        *(
+            Rule(
+                f"reason_known_{h}",
+                pl.col(f"reason_{h}").is_in(REASONS),
+                f"reason_{h} is one of {', '.join(REASONS)}",
+            )
+            for h in _HORIZONS
+        ),
+        Rule(
+            "not_live_has_no_price",
+            (pl.col("reason_1h") != "not_live") | pl.col("price").is_null(),
+            "a row that is not live has no price",
         ),
     ),
 )
