@@ -4,7 +4,7 @@ Pure: market time and chance are parameters.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from enum import StrEnum
 
 from futures_pipeline.domain.sessions import NEW_YORK
@@ -33,11 +33,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """The circuit breaker of the connection; every method returns its next value."""
+    """The circuit breaker of the connection; every method returns its next value.
+
+    ``failures_in_reset`` are counted apart: they are expected, and call nobody.
+    """
 
     state: State = State.CLOSED
     failures: int = 0
     times_opened: int = 0
+    failures_in_reset: int = 0
 
     def trying(self) -> "Breaker":
         """Return the breaker during a try."""
@@ -49,11 +53,13 @@ class Breaker:
 
     def failed(self, now: datetime) -> "Breaker":
         """Return the breaker after a failed try. In a reset window failures do not open it."""
+        if in_reset_window(now):
+            tries = self.failures_in_reset + 1
+            return replace(self, state=State.CLOSED, failures_in_reset=tries)
         failures = self.failures + 1
-        opens = self.state is State.HALF_OPEN or failures >= FAILURES_TO_OPEN
-        if not opens or in_reset_window(now):
-            return replace(self, state=State.CLOSED, failures=failures)
-        return Breaker(State.OPEN, failures, self.times_opened + 1)
+        if self.state is State.HALF_OPEN or failures >= FAILURES_TO_OPEN:
+            return Breaker(State.OPEN, failures, self.times_opened + 1)
+        return Breaker(State.CLOSED, failures, self.times_opened)
 
     def wait_seconds(self, now: datetime, chance: float) -> float:
         """Return the market seconds until the next try; ``chance`` is from 0 to 1."""
@@ -61,8 +67,10 @@ class Breaker:
         if self.state is State.OPEN:
             doubled = FIRST_OPEN_SECONDS * 2.0 ** min(self.times_opened - 1, 20)
             return min(doubled, LONGEST_OPEN_SECONDS) * jitter
-        longest = LONGEST_IN_RESET_SECONDS if in_reset_window(now) else LONGEST_SECONDS
-        doubled = FIRST_SECONDS * 2.0 ** min(max(self.failures - 1, 0), 20)
+        longest, tries = LONGEST_SECONDS, self.failures
+        if in_reset_window(now):
+            longest, tries = LONGEST_IN_RESET_SECONDS, self.failures_in_reset
+        doubled = FIRST_SECONDS * 2.0 ** min(max(tries - 1, 0), 20)
         return min(doubled, longest) * jitter
 
 
@@ -78,11 +86,3 @@ def in_reset_window(now: datetime) -> bool:
         day == SATURDAY and at < WEEKEND_RESET_TO
     )
     return nightly or weekend
-
-
-def reset_window_left(now: datetime) -> timedelta:
-    """Return how long the present reset window still lasts; zero outside."""
-    left = timedelta()
-    while in_reset_window(now + left):
-        left += timedelta(minutes=1)
-    return left

@@ -12,14 +12,10 @@ from contextlib import suppress
 from datetime import datetime
 
 from futures_pipeline.collection.backoff import Breaker, State, in_reset_window
-from futures_pipeline.collection.connection import (
-    ClientIdTaken,
-    GatewaySession,
-    first_session,
-    until_first,
-)
+from futures_pipeline.collection.connection import GatewaySession
 from futures_pipeline.collection.keeping import Keeper
 from futures_pipeline.collection.listings import Listings
+from futures_pipeline.collection.opening import first_session, opened, until_first
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
 from futures_pipeline.collection.pacing import Pacer
 from futures_pipeline.collection.rounds import Tally
@@ -34,8 +30,6 @@ from futures_pipeline.storage.tables.events import CONNECTED
 
 log = logging.getLogger(__name__)
 
-# Client ids that are tried in turn while a ghost holds one (326): the configured and the next.
-CLIENT_IDS = 5
 # However fast the market's clock runs, tries to connect are this far apart on the machine.
 SHORTEST_PAUSE_SECONDS = 0.1
 
@@ -59,7 +53,7 @@ class Collector:
         )
         self._stopped = asyncio.Event()
         self._breaker = Breaker()
-        self._client_ids_tried = 0
+        self._client_id = settings.gateway.client_id
         self._sessions = 0
 
     def stop(self) -> None:
@@ -134,20 +128,12 @@ class Collector:
             if self._stopped.is_set():
                 return None
             self._breaker = self._breaker.trying()
-            gateway = self._settings.gateway
-            session = GatewaySession(
-                gateway, gateway.client_id + self._client_ids_tried % CLIENT_IDS
-            )
             try:
-                await session.open()
-            except ClientIdTaken as error:
-                self._client_ids_tried += 1
-                log.warning("client_id_taken id=%d reason=%r", session.client_id, str(error))
-                if self._client_ids_tried % CLIENT_IDS == 0:
-                    self._failed_to_connect(error)
+                session = await opened(self._settings.gateway, self._client_id)
             except GatewayError as error:
                 self._failed_to_connect(error)
             else:
+                self._client_id = session.client_id
                 return session
 
     def _failed_to_connect(self, error: GatewayError) -> None:

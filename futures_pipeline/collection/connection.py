@@ -7,7 +7,6 @@ place or change an order.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -83,16 +82,16 @@ class GatewaySession:
             ClientIdTaken: the client id is in use.
         """
         self._prepare()
-        where = f"{self._settings.host}:{self._settings.port}"
         try:
             await self._connected()
         except (OSError, TimeoutError, ValueError, UnicodeDecodeError) as error:
             self.close()
-            raise self._unavailable(error, where) from error
+            raise self._why_not(error) from error
         self._ib.reqMarketDataType(LIVE)
         log.info(
-            "gateway_connected address=%s client_id=%d server_version=%d",
-            where,
+            "gateway_connected address=%s:%d client_id=%d server_version=%d",
+            self._settings.host,
+            self._settings.port,
             self.client_id,
             self.server_version,
         )
@@ -264,7 +263,8 @@ class GatewaySession:
         if transport is not None:
             transport.abort()
 
-    def _unavailable(self, error: Exception, where: str) -> GatewayUnavailable | GatewayRefused:
+    def _why_not(self, error: Exception) -> GatewayUnavailable | GatewayRefused:
+        where = f"{self._settings.host}:{self._settings.port}"
         if CLIENT_ID_TAKEN in self._refused_codes:
             return ClientIdTaken(
                 f"gateway {where}: client id {self.client_id} is already in use; "
@@ -274,55 +274,28 @@ class GatewaySession:
             return GatewayUnavailable(
                 f"gateway {where}: {self.lost_because}; check that it is an IB Gateway or TWS"
             )
-        if isinstance(error, ConnectionRefusedError):
-            return GatewayUnavailable(
-                f"gateway {where}: nothing listens there; start IB Gateway or TWS with its API "
-                "enabled, or correct gateway.host and gateway.port"
-            )
-        if isinstance(error, TimeoutError):
-            return GatewayUnavailable(
-                f"gateway {where}: something accepted the connection but did not answer as an "
-                f"IB Gateway within {self._settings.connect_timeout_seconds:g} s; check the port, "
-                "and whether the Gateway waits at its login dialog"
-            )
         return GatewayUnavailable(
-            f"gateway {where}: cannot connect ({error or type(error).__name__}); check "
-            "gateway.host and gateway.port, and that the Gateway's API is enabled"
+            f"gateway {where}: {_reason(error, self._settings.connect_timeout_seconds)}"
         )
 
 
-async def first_session(
-    settings: GatewaySettings, pause: Callable[[float], Awaitable[object]]
-) -> GatewaySession:
-    """Return a session after at most ``connect_attempts`` tries, one second apart.
-
-    Raises:
-        GatewayUnavailable, GatewayRefused: the last try's reason.
-    """
-    for attempt in range(1, settings.connect_attempts + 1):
-        session = GatewaySession(settings)
-        try:
-            await session.open()
-        except (GatewayUnavailable, GatewayRefused) as error:
-            if attempt == settings.connect_attempts:
-                raise
-            log.warning("connect_failed attempt=%d reason=%r", attempt, str(error))
-            await pause(1.0)
-        else:
-            return session
-    raise AssertionError("unreachable")
-
-
-async def until_first(*events: asyncio.Event) -> None:
-    """Return when one of ``events`` is set."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-            with suppress(asyncio.CancelledError):
-                await wait
+def _reason(error: Exception, patience_seconds: float) -> str:
+    """Return why a connection could not be made, and what to do."""
+    if isinstance(error, ConnectionRefusedError):
+        return (
+            "nothing listens there; start IB Gateway or TWS with its API enabled, or correct "
+            "gateway.host and gateway.port"
+        )
+    if isinstance(error, TimeoutError):
+        return (
+            "something accepted the connection but did not answer as an IB Gateway within "
+            f"{patience_seconds:g} s; check the port, and whether the Gateway waits at its login "
+            "dialog"
+        )
+    return (
+        f"cannot connect ({error or type(error).__name__}); check gateway.host and "
+        "gateway.port, and that the Gateway's API is enabled"
+    )
 
 
 def _ignore(data: object) -> None:

@@ -6,7 +6,7 @@ The third health, each stream's own, is judged by what it delivers (``collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from futures_pipeline.collection.backoff import in_reset_window, reset_window_left
+from futures_pipeline.collection.backoff import in_reset_window
 from futures_pipeline.collection.broker_codes import FARMS, NOTICES, Farm, Notice
 from futures_pipeline.domain.causes import Cause
 
@@ -80,10 +80,10 @@ class Health:
 
     def is_hopeless(self, now: datetime) -> bool:
         """Return whether a new session may help where waiting has not."""
-        lost_at = self.upstream_lost_at
-        if lost_at is None or in_reset_window(now):
+        lost_at = self.upstream_lost_at or self.broken_farms.get(Farm.MARKET)
+        if lost_at is None or now - lost_at <= UPSTREAM_PATIENCE:
             return False
-        return now - lost_at > UPSTREAM_PATIENCE + reset_window_left(lost_at)
+        return not (in_reset_window(now) or in_reset_window(now - UPSTREAM_PATIENCE))
 
     def _restored(self, now: datetime) -> None:
         self.upstream_lost_at, self.restored_at = None, now

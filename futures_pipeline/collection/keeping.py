@@ -10,6 +10,7 @@ from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.collection.ledger import Ledger, Page, Span, requests_for
 from futures_pipeline.collection.normalize import Listed, to_batches
 from futures_pipeline.domain.clock import Clock
+from futures_pipeline.domain.errors import SpoolError
 from futures_pipeline.domain.instruments import UNIVERSE, Instrument
 from futures_pipeline.domain.sessions import Session, TradingCalendar, minute_floor
 from futures_pipeline.storage.spool import LedgerPage, NewBatch, Spool
@@ -39,7 +40,11 @@ class Keeper:
         for batch in batches:
             self._mark(batch)
         changed = [_stored(page) for page in self.ledger.take_changed()]
-        self.spool.finish(ids, [*batches, *more], self._clock.now(), changed)
+        try:
+            self.spool.finish(ids, [*batches, *more], self._clock.now(), changed)
+        except SpoolError:
+            self.ledger = Ledger()  # its pages tell of rows that were not kept
+            raise
 
     def answered(self, listed: Listed, window: Span) -> list[Span]:
         """Note that history has answered for a window; return what is given up with this."""

@@ -93,20 +93,30 @@ def spans(starts: Sequence[datetime]) -> list[Span]:
 def requests_for(missing: Sequence[Span], taken: Sequence[Span]) -> list[Span]:
     """Return the windows to ask for: near spans together, none that is being asked already.
 
-    ``missing`` ascends; ``taken`` are windows of requests that have not ended well or ill.
+    ``missing`` ascends; ``taken`` are windows of requests that have not ended well or ill, in
+    any order. What is asked for overlaps none of them; what they leave of a span is asked for.
     """
-    free = [
-        span
-        for span in missing
-        if not any(start < span[1] and span[0] < end for start, end in taken)
-    ]
     windows: list[Span] = []
-    for start, end in free:
-        if windows and end - windows[-1][0] <= LONGEST_REQUEST:
-            windows[-1] = (windows[-1][0], end)
+    for start, end in _without(missing, taken):
+        joined = (windows[-1][0], end) if windows else (start, end)
+        if windows and end - joined[0] <= LONGEST_REQUEST and not _touches(joined, taken):
+            windows[-1] = joined
         else:
             windows.append((start, end))
     return windows
+
+
+def _without(missing: Sequence[Span], taken: Sequence[Span]) -> list[Span]:
+    """Return the parts of ``missing`` that lie in no window of ``taken``."""
+    free = list(missing)
+    for start, end in taken:
+        parts = [it for a, b in free for it in ((a, min(b, start)), (max(a, end), b))]
+        free = [part for part in parts if part[0] < part[1]]
+    return free
+
+
+def _touches(window: Span, taken: Sequence[Span]) -> bool:
+    return any(start < window[1] and window[0] < end for start, end in taken)
 
 
 class Ledger:

@@ -50,6 +50,7 @@ class Moment:
 class Line:
     """One contract's quotes and five-second bars, two market-data lines.
 
+    ``since`` is when each stream was last subscribed to, ``opened`` the latest of these.
     ``refused`` holds the streams the broker does not deliver, with what it said.
     """
 
@@ -63,6 +64,7 @@ class Line:
     quote: Quote = NO_QUOTE
     crossed_since: float | None = None
     last_price_at: datetime | None = None
+    since: dict[Stream, Moment] = field(default_factory=dict)
     heard: dict[Stream, Moment] = field(default_factory=dict)
     refused: dict[Stream, Meaning] = field(default_factory=dict)
     silent: dict[Stream, datetime] = field(default_factory=dict)
@@ -123,6 +125,10 @@ class Line:
         self.heard[stream] = now
         self.refused.pop(stream, None)
 
+    def last_word(self, stream: Stream) -> Moment:
+        """Return when a stream last spoke, or when it was subscribed to if it has not since."""
+        return self.heard.get(stream) or self.since.get(stream, self.opened)
+
     def is_silent(self, stream: Stream, now: Moment, restored_at: datetime | None) -> bool:
         """Return whether a stream should have spoken by now and has not.
 
@@ -130,7 +136,7 @@ class Line:
         """
         if stream in self.refused or stream not in self.streams or not self.hours.is_open(now.at):
             return False
-        last = self.heard.get(stream, self.opened)
+        last = self.last_word(stream)
         if now.machine_seconds - last.machine_seconds < MACHINE_SILENCE_SECONDS:
             return False
         if restored_at is not None and last.at < restored_at:

@@ -167,10 +167,9 @@ class Service:
                 names,
             )
         sessions = self._settings.collection.history_sessions
-        plan = history_plan(universe, now, sessions)
-        if self._lasting.repaired_at is not None:  # from then on the ledger knows today's gaps
-            plan = [request for request in plan if is_over(request, now)]
-            self._lasting.repaired_at = None
+        # What is missing of the session under way the ledger knows to the minute.
+        plan = [it for it in history_plan(universe, now, sessions) if is_over(it, now)]
+        self._lasting.repaired_at = None
         asked = self._spool.enqueue(plan, now)
         log.info("history_planned requests=%d sessions=%d", asked, sessions)
 

@@ -113,7 +113,7 @@ class Streams:
     def reopen(self, line: Line, stream: Stream) -> None:
         """Subscribe to a stream anew; what it said before counts no more."""
         self._close(line, stream)
-        line.opened = self.now()
+        line.since[stream] = line.opened = self.now()
         line.heard.pop(stream, None)
         line.refused.pop(stream, None)
         contract, kind = line.listed.broker_contract, line.listed.instrument.kind
@@ -141,7 +141,7 @@ class Streams:
             await pacer.new_realtime_bars()
             if line.listed.con_id in self._lines and line.bars is None:
                 line.bars = self._session.stream_bars(line.listed.broker_contract)
-                line.opened = self.now()
+                line.since[Stream.BARS] = line.opened = self.now()
 
     def due_symbols(self, now: Moment) -> list[str]:
         """Return the symbols to snapshot: the market is open, and a new line has had its time."""

@@ -114,8 +114,9 @@ class Watch:
             raise self._broken
         self._note_life(now)
         if self.health.is_hopeless(now.at):
-            since = self.health.upstream_lost_at or now.at
-            raise SessionAbandoned(Cause.UPSTREAM_LOST, since, "its servers stay away (1100)")
+            lost = self.health.trouble or Cause.UPSTREAM_LOST
+            since = self.health.trouble_since or now.at
+            raise SessionAbandoned(lost, since, f"its servers stay away ({lost.value})")
         self._note_data_types(now.at)
         trouble = self.health.trouble
         if trouble is Cause.COMPETING_SESSION:
@@ -170,7 +171,7 @@ class Watch:
         return found
 
     def _fell_silent(self, line: Line, stream: Stream) -> None:
-        last = line.heard.get(stream, line.opened).at
+        last = line.last_word(stream).at
         line.silent[stream] = last
         self.outages.begin(Cause.STREAM_SILENT, line.subject, last, text=f"{stream.value} silent")
 
@@ -185,6 +186,7 @@ class Watch:
                     back.append((line, stream))
         if back:
             log.info("streams_back streams=%d contracts=%s", len(back), _names(back))
+        self._end_passed(now.at)
         if any(self._contradicts(heard) for heard in self._heard()):
             self.health.data_came(now.at)
         trouble = self.health.trouble
@@ -193,6 +195,16 @@ class Watch:
             event = self.outages.end(cause, EVERYTHING, now.at)
             if event is not None:
                 log.info("outage_ended cause=%s since=%s", cause.value, event.starts_at)
+
+    def _end_passed(self, now: datetime) -> None:
+        """End the spans of contracts no longer followed, and of refusals that have passed."""
+        lines = {line.subject: line for line in self.streams.all_lines}
+        for event in self.outages.lasting:
+            if event.subject == EVERYTHING:
+                continue
+            line, cause = lines.get(event.subject), Cause(event.event)
+            if line is None or _has_passed(cause, line):
+                self.outages.end(cause, event.subject, now)
 
     def _heard(self) -> list[Moment]:
         return [at for line in self.streams.all_lines for at in line.heard.values()]
@@ -271,8 +283,12 @@ class Watch:
         if not self._competing.is_due(now):
             return
         self._competing.not_before = now + COMPETING_RETRY
-        open_lines = [line for line in self.streams.all_lines if line.hours.is_open(now)]
-        for line in open_lines[:1]:
+        may_speak = [
+            line
+            for line in self.streams.all_lines
+            if line.hours.is_open(now) and Stream.QUOTES not in line.refused
+        ]
+        for line in may_speak[:1]:
             self.streams.reopen(line, Stream.QUOTES)
 
     def _take_refusal(self, line: Line, stream: Stream, message: BrokerMessage) -> None:
@@ -303,6 +319,15 @@ class Watch:
             text = f"{before} to {sent}"
             self.outages.note(Event(DATA_TYPE_CHANGED, line.subject, now, text=text))
             log.error("data_type_changed contract=%s from=%s to=%s", contract, before, sent)
+
+
+def _has_passed(cause: Cause, line: Line) -> bool:
+    """Return whether what a line was refused for no longer holds."""
+    if cause is Cause.STREAM_SILENT:
+        return False  # judged by each stream's words
+    if cause is Cause.NO_FREE_LINE:
+        return Stream.QUOTES in line.heard
+    return not line.refused
 
 
 def _names(found: list[tuple[Line, Stream]]) -> str:

@@ -3,7 +3,8 @@
 import json
 import logging
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -39,6 +40,7 @@ from futures_pipeline.domain.sessions import NEW_YORK
 ONCE_SPEED, LIVE_SPEED = 60.0, 10.0
 ONCE_INGEST_SECONDS, LIVE_INGEST_SECONDS = 5, 30
 MARKER = "demo.json"
+VARIABLES = "env.sh"
 INTERRUPTED = 130
 
 
@@ -209,6 +211,11 @@ def announce(console: Console, plan: Plan, settings: Settings) -> None:
         console.print(f"Left out  {sentence}", style="yellow")
 
 
+def as_exports(environment: Mapping[str, str]) -> str:
+    """Return shell lines that put another terminal into the demo's market and time."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+
+
 def start_all(processes: Processes, settings: Settings, plan: Plan, console: Console) -> Pipeline:
     """Start the simulator, then the pipeline against it."""
     clock = start_clock(plan.start, plan.speed)
@@ -225,6 +232,9 @@ def start_all(processes: Processes, settings: Settings, plan: Plan, console: Con
     simulator = python_module(SIMULATOR, "--port", "0", *plan.simulator_options)
     ready = processes.start_until_ready("simulator", simulator, environment)
     environment["FUTURES_PIPELINE_GATEWAY_PORT"] = str(ready["port"])
+    variables = settings.data / VARIABLES
+    variables.write_text(as_exports(environment))
+    console.print(f"Terminal  in a second one: source {variables}; futures-pipeline coverage")
     told = load_settings(data=settings.data, environment=environment)
     told = told.model_copy(
         update={"dagster": told.dagster.model_copy(update={"port": settings.dagster.port})}

@@ -19,6 +19,7 @@ from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.storage.spool import Spool
 
 ROUND = "bars"
+HISTORY = ("backfill", "repair")
 LOOK_EVERY_SECONDS = 0.5
 STATUS_EVERY_SECONDS = 10.0
 LIVE_TIME = timedelta(minutes=5)
@@ -99,9 +100,9 @@ class Pipeline:
         task = progress.add_task(title, total=None)
         while True:
             counts = self._spool.request_counts()
-            asked = {status: n for (kind, status), n in counts.items() if kind == "backfill"}
-            total = sum(asked.values())
-            open_requests = asked.get("pending", 0) + asked.get("running", 0)
+            asked = [(status, n) for (kind, status), n in counts.items() if kind in HISTORY]
+            total = sum(n for _, n in asked)
+            open_requests = sum(n for status, n in asked if status in ("pending", "running"))
             progress.update(task, total=total or None, completed=total - open_requests)
             planned = self._spool.last_request(ROUND) > self._rounds_before
             if planned and not open_requests:

@@ -3,10 +3,11 @@
 import dagster as dg
 
 from futures_pipeline.config import Settings
+from futures_pipeline.orchestration.coverage import coverage_assets
 from futures_pipeline.orchestration.derived import change_metrics_asset
 from futures_pipeline.orchestration.partitions import session_partitions
 from futures_pipeline.orchestration.raw import SPOOL, quarantine_asset, raw_asset
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors import INGEST_JOB, build_spool_sensor
 from futures_pipeline.storage.tables import RAW_TABLES
 
@@ -16,11 +17,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
 
     Steps of a run share one process: a process a step costs four times as much.
     """
-    pipeline = Pipeline(settings)
-    partitions = session_partitions(settings.dagster.first_session, pipeline.calendar.globex)
+    workbench = Workbench(settings)
+    partitions = session_partitions(settings.dagster.first_session, workbench.calendar.globex)
     assets = [
         *(raw_asset(table, partitions) for table in RAW_TABLES),
         quarantine_asset(partitions),
+        coverage_assets(partitions),
         change_metrics_asset(partitions),
     ]
     job = dg.define_asset_job(
@@ -33,6 +35,6 @@ def build_defs(settings: Settings) -> dg.Definitions:
         assets=[SPOOL, *assets],
         jobs=[job],
         sensors=[build_spool_sensor(partitions, interval)],
-        resources={"pipeline": pipeline},
+        resources={"workbench": workbench},
         executor=dg.in_process_executor,
     )

@@ -8,15 +8,13 @@ import polars as pl
 
 from futures_pipeline.orchestration.reporting import keys_text, table_value
 from futures_pipeline.storage.schemas import failure_cases
-from futures_pipeline.storage.tables import BARS_1M, Table
+from futures_pipeline.storage.tables import Table
 
 EXAMPLES = 25
 # As many of them are named in a check's one line.
 NAMED = 10
 # More refused rows than this share of all rows is an error, not a warning.
 REFUSED_SHARE_ERROR = 0.01
-# A thin overnight hour has minutes without a trade, and the broker sends no bar for them.
-COVERAGE_GOOD = 0.95
 # A check's result has no partition: each run overwrites the one before, so it looks back too.
 NEWEST_SESSIONS = 5
 
@@ -43,16 +41,6 @@ def refused_spec(table: Table) -> dg.AssetCheckSpec:
         f"{NEWEST_SESSIONS} sessions that are stored or have refused rows: the result of a "
         "session does not vanish with the next run on another. A warning when some are, an "
         f"error above {REFUSED_SHARE_ERROR:.0%} of the rows of a session.",
-    )
-
-
-def coverage_spec() -> dg.AssetCheckSpec:
-    """Return the specification of :func:`coverage_result`."""
-    return dg.AssetCheckSpec(
-        f"{BARS_1M.name}_coverage",
-        asset=BARS_1M.name,
-        description="Each symbol has a bar for the minutes its market was open so far: "
-        f"{COVERAGE_GOOD:.0%} passes, less is a warning.",
     )
 
 
@@ -116,31 +104,5 @@ def refused_result(
             "stored_rows": int(stored["stored_rows"].sum()),
             **({} if not named else {"by_rule": table_value(by_rule, EXAMPLES)}),
             **({} if not named else {"examples": table_value(examples, EXAMPLES)}),
-        },
-    )
-
-
-def coverage_result(coverage: pl.DataFrame, session_dates: Sequence[date]) -> dg.AssetCheckResult:
-    """Return whether the thinnest symbol of the sessions has enough of its minutes."""
-    thinnest = coverage.drop_nulls("share").sort("share").head(1)
-    lowest = thinnest["share"].item() if thinnest.height else None
-    keys = keys_text(session_dates)
-    says = (
-        "no minute is expected yet"
-        if lowest is None
-        else f"{thinnest['symbol'].item()} has {lowest:.1%} on {thinnest['session_date'].item()}"
-    )
-    return dg.AssetCheckResult(
-        check_name=f"{BARS_1M.name}_coverage",
-        asset_key=BARS_1M.name,
-        passed=lowest is None or lowest >= COVERAGE_GOOD,
-        severity=WARN,
-        description=f"{keys}: lowest coverage: {says}",
-        metadata={
-            "sessions": keys,
-            "expected_minutes": int(coverage["expected_minutes"].sum()),
-            "received_minutes": int(coverage["received_minutes"].sum()),
-            **({} if lowest is None else {"lowest_percent": 100.0 * lowest}),
-            "by_symbol": table_value(coverage.sort("share", nulls_last=True), EXAMPLES),
         },
     )

@@ -8,17 +8,21 @@ import polars as pl
 
 from futures_pipeline.orchestration.checks import schema_result, schema_spec
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.positions import input_positions, input_sessions
+from futures_pipeline.orchestration.positions import (
+    CHANGE_INPUTS,
+    change_position,
+    input_sessions,
+)
 from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
     change_metadata,
     column_schema,
     on_session,
 )
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.lake import CommitConflict, Once
-from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, RAW_TABLES
+from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS
 
 CONFLICT_RETRIES = 3
 
@@ -30,7 +34,7 @@ def change_metrics_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         name=CHANGE_METRICS.name,
         description=CHANGE_METRICS.description,
         partitions_def=partitions,
-        deps=[table.name for table in RAW_TABLES],
+        deps=[table.name for table in CHANGE_INPUTS],
         check_specs=[schema_spec(CHANGE_METRICS)],
         group_name="derived",
         kinds={"deltalake", "polars"},
@@ -40,15 +44,15 @@ def change_metrics_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         pool=f"delta_{CHANGE_METRICS.name}",
     )
     def compute(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbench]
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
         days = session_dates(context.partition_keys)
-        positions, changes = session_changes(pipeline, days)
+        positions, changes = session_changes(workbench, days)
         try:
-            version = replace_sessions(pipeline, changes, positions, context.run.run_id)
+            version = replace_sessions(workbench, changes, positions, context.run.run_id)
         except CommitConflict as conflict:
             raise dg.RetryRequested(CONFLICT_RETRIES, seconds_to_wait=1) from conflict
-        total = pipeline.row_count(CHANGE_METRICS)
+        total = workbench.row_count(CHANGE_METRICS)
         for day in days:
             metadata = change_metadata(on_session(changes, day), total, version)
             context.add_asset_metadata(metadata, partition_key=str(day))
@@ -58,7 +62,7 @@ def change_metrics_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
 
 
 def session_changes(
-    pipeline: Pipeline, days: Sequence[date]
+    workbench: Workbench, days: Sequence[date]
 ) -> tuple[dict[date, int], pl.DataFrame]:
     """Return the changes of some sessions, with the input position of each session.
 
@@ -71,25 +75,25 @@ def session_changes(
         reference_prices,
     )
 
-    calendar = pipeline.calendar
+    calendar = workbench.calendar
     needed = sorted({day for asked in days for day in input_sessions(asked, calendar.globex)})
-    positions, rows = pipeline.raw_rows(needed)
+    positions, rows = workbench.raw_rows(CHANGE_INPUTS, needed)
     bars = rows.pop(BARS_1M.name)
-    ticks = {instrument.symbol: instrument.tick_size for instrument in pipeline.instruments}
+    ticks = {instrument.symbol: instrument.tick_size for instrument in workbench.instruments}
     hours = {
         instrument.symbol: market_hours(instrument.kind, calendar)
-        for instrument in pipeline.instruments
+        for instrument in workbench.instruments
     }
     prices = reference_prices(pl.concat(rows.values()), bars, ticks)
-    interval = pipeline.settings.collection.snapshot_interval_seconds
+    interval = workbench.settings.collection.snapshot_interval_seconds
     settings = ChangeSettings(collection_interval_seconds=interval)
     changes = change_metrics(prices, hours, calendar, days, settings)
-    inputs = {day: sum(input_positions(day, calendar.globex, positions)) for day in days}
+    inputs = {day: change_position(day, calendar.globex, positions) for day in days}
     return inputs, changes.select(CHANGE_METRICS.names).sort(CHANGE_METRICS.order)
 
 
 def replace_sessions(
-    pipeline: Pipeline, changes: pl.DataFrame, positions: dict[date, int], run_id: str
+    workbench: Workbench, changes: pl.DataFrame, positions: dict[date, int], run_id: str
 ) -> int:
     """Store the changes of each session with its position; return the last table version.
 
@@ -98,9 +102,9 @@ def replace_sessions(
     Raises:
         CommitConflict: another writer was faster; compute again.
     """
-    table = pipeline.lake.open_or_create(CHANGE_METRICS.name)
+    table = workbench.lake.open_or_create(CHANGE_METRICS.name)
     for day, position in positions.items():
         rows = on_session(changes, day)
-        metadata = {"run_id": run_id, "settings": pipeline.settings.fingerprint()}
+        metadata = {"run_id": run_id, "settings": workbench.settings.fingerprint()}
         table.replace([day], rows, metadata, Once(source_id(CHANGE_METRICS.name, day), position))
     return table.version

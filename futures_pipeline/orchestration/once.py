@@ -14,7 +14,7 @@ from futures_pipeline.orchestration.partitions import (
     session_partitions,
 )
 from futures_pipeline.orchestration.positions import spool_positions
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors import (
     INGEST_JOB,
     LONGEST_RANGE,
@@ -41,8 +41,8 @@ class Progress:
     """Tells how far the lake is behind the spool; remembers what it has seen."""
 
     def __init__(self, settings: Settings) -> None:
-        self._pipeline = Pipeline(settings)
-        globex = self._pipeline.calendar.globex
+        self._workbench = Workbench(settings)
+        globex = self._workbench.calendar.globex
         partitions = session_partitions(settings.dagster.first_session, globex)
         self._reachable = set(session_dates(partitions.get_partition_keys()))
 
@@ -53,7 +53,7 @@ class Progress:
         """
         sessions = {part.session_date for part in wanted} & self._reachable
         positions = spool_positions(wanted, sessions)
-        behind = set(sessions_behind(positions, self._pipeline))
+        behind = set(sessions_behind(positions, self._workbench))
         return len(sessions - behind), len(sessions)
 
 
@@ -62,8 +62,8 @@ def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckO
 
     Recorded in the Dagster instance of ``DAGSTER_HOME``, like any other run.
     """
-    pipeline = Pipeline(settings)
-    partitions = session_partitions(settings.dagster.first_session, pipeline.calendar.globex)
+    workbench = Workbench(settings)
+    partitions = session_partitions(settings.dagster.first_session, workbench.calendar.globex)
     ranges = contiguous(sessions, partitions.get_partition_keys(), LONGEST_RANGE)
     job = build_defs(settings).resolve_job_def(INGEST_JOB)
     outcomes = []

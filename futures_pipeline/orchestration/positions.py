@@ -1,21 +1,31 @@
 """Which sessions of the lake are behind the spool, by committed positions alone.
 
 A raw table is at the last spool ``seq`` it has committed for a session, and has to be where
-the spool is. ``change_metrics`` is at the sum of the raw positions it was computed from, its
-own session and the few before it, and has to be where the raw tables of the lake are. A sum
-grows whenever one of its parts does, so no late batch goes unnoticed once it is committed.
+the spool is. A derived table is at a number made of the raw positions it was computed from,
+and has to be where the raw tables of the lake are: ``change_metrics`` at their sum over its
+own session and the few before it, ``coverage`` at twice their sum over its own session, and
+one more once the session is over. A sum grows whenever one of its parts does, so no late
+batch goes unnoticed once it is committed.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
-from futures_pipeline.domain.sessions import Timetable
+from futures_pipeline.domain.sessions import Session, Timetable
+from futures_pipeline.orchestration.session_coverage import COVERAGE_INPUTS, SNAPSHOTS
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.spool import Partition
-from futures_pipeline.storage.tables import CHANGE_METRICS, RAW_TABLES
+from futures_pipeline.storage.tables import (
+    BARS_1M,
+    CHANGE_METRICS,
+    COVERAGE,
+    RAW_TABLES,
+)
 
+# What change metrics read; news of the connection or of options do not change them.
+CHANGE_INPUTS = (*SNAPSHOTS, BARS_1M)
 # Change metrics look back over these: the previous close across a long weekend, and the
 # earlier prices of a session's first hours.
 SESSIONS_BEFORE = 5
@@ -30,13 +40,10 @@ def input_sessions(session_date: date, globex: Timetable) -> list[date]:
     return [*(session.session_date for session in before), session_date]
 
 
-def input_positions(session_date: date, globex: Timetable, positions: Positions) -> list[int]:
-    """Return the raw positions that the metrics of a session depend on; 0 for no rows."""
-    return [
-        positions.get((table.name, day), 0)
-        for table in RAW_TABLES
-        for day in input_sessions(session_date, globex)
-    ]
+def last_input(session_date: date, globex: Timetable, positions: Positions) -> int:
+    """Return the last ``seq`` that any table of a session depends on; 0 for no rows."""
+    days = input_sessions(session_date, globex)
+    return max(positions.get((table.name, day), 0) for table in RAW_TABLES for day in days)
 
 
 def spool_positions(spooled: Iterable[Partition], session_dates: Collection[date]) -> Positions:
@@ -49,15 +56,43 @@ def spool_positions(spooled: Iterable[Partition], session_dates: Collection[date
     }
 
 
-def derived_positions(days: Collection[date], globex: Timetable, committed: Positions) -> Positions:
+def change_position(session_date: date, globex: Timetable, committed: Positions) -> int:
     """Return where ``change_metrics`` has to be, given what the lake has of the raw tables.
 
     What the spool holds does not count: a raw session that cannot be ingested would keep the
     sessions after it behind for ever.
     """
-    return {
-        (CHANGE_METRICS.name, day): sum(input_positions(day, globex, committed)) for day in days
+    days = input_sessions(session_date, globex)
+    return sum(committed.get((table.name, day), 0) for table in CHANGE_INPUTS for day in days)
+
+
+def coverage_position(session: Session, committed: Positions, until: datetime) -> int:
+    """Return where ``coverage`` has to be when rows up to ``until`` can be in the lake.
+
+    The one more judges a session's last minutes although no row follows them, and a session
+    of which no row ever came.
+    """
+    day = session.session_date
+    total = sum(committed.get((table.name, day), 0) for table in COVERAGE_INPUTS)
+    return 2 * total + (until >= session.closes_at)
+
+
+def derived_positions(
+    days: Collection[date], globex: Timetable, committed: Positions, until: datetime
+) -> Positions:
+    """Return where the derived tables have to be for the sessions ``days`` of the spool.
+
+    Coverage is judged for the sessions between them as well: a session without any row is
+    the largest gap of all.
+    """
+    if not days:
+        return {}
+    changes = {(CHANGE_METRICS.name, day): change_position(day, globex, committed) for day in days}
+    judged = {
+        (COVERAGE.name, session.session_date): coverage_position(session, committed, until)
+        for session in globex.between(min(days), max(days))
     }
+    return changes | judged
 
 
 @dataclass
@@ -71,15 +106,15 @@ class CommittedPositions:
     _known: dict[tuple[str, date], int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
 
-    def behind(self, raw: Positions, globex: Timetable) -> set[date]:
-        """Return the sessions of ``raw`` of which a table has to catch up.
+    def behind(self, raw: Positions, globex: Timetable, until: datetime) -> set[date]:
+        """Return the sessions of which a table has to catch up.
 
-        A raw table has to reach ``raw``, the positions of the spool; ``change_metrics`` what
-        the lake has of the raw tables.
+        A raw table has to reach ``raw``, the positions of the spool; a derived one what the
+        lake has of the raw tables. ``until``: see :func:`coverage_position`.
         """
         late = self._behind(raw)
         days = {session_date for _, session_date in raw}
-        return late | self._behind(derived_positions(days, globex, self._known))
+        return late | self._behind(derived_positions(days, globex, self._known, until))
 
     def _behind(self, wanted: Positions) -> set[date]:
         late = self._late(wanted)

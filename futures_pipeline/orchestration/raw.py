@@ -1,24 +1,17 @@
 """The raw assets: the spool's rows in the lake, and what was refused on the way."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 import dagster as dg
 import polars as pl
 
 from futures_pipeline.orchestration.checks import (
     NEWEST_SESSIONS,
-    coverage_result,
-    coverage_spec,
     refused_result,
     refused_spec,
     schema_result,
     schema_spec,
-)
-from futures_pipeline.orchestration.coverage import (
-    bar_coverage,
-    deliverable_until,
-    lowest_percent,
 )
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.reporting import (
@@ -30,7 +23,7 @@ from futures_pipeline.orchestration.reporting import (
     summary,
     table_value,
 )
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.tables import BARS_1M, QUARANTINE, RAW_TABLES, Table
 
 OWNERS = ["team:futures-pipeline"]
@@ -56,7 +49,7 @@ def raw_asset(table: Table, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
         description=table.description,
         partitions_def=partitions,
         deps=[SPOOL_KEY],
-        check_specs=_specs(table),
+        check_specs=[schema_spec(table), refused_spec(table)],
         group_name="raw",
         kinds={"deltalake", "polars"},
         owners=OWNERS,
@@ -65,20 +58,18 @@ def raw_asset(table: Table, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
         pool=f"delta_{table.name}",
     )
     def ingest(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbench]
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
         days = session_dates(context.partition_keys)
-        until = deliverable_until(pipeline.clock)
-        reports = pipeline.ingest(table, days, context.run.run_id)
-        rows = pipeline.lake.read(table.name, days)
-        total = pipeline.row_count(table)
+        reports = workbench.ingest(table, days, context.run.run_id)
+        rows = workbench.lake.read(table.name, days)
+        total = workbench.row_count(table)
         for day, report in reports.items():
             context.log.info("session_ingested table=%s %s", table.name, summary(report))
             stored = on_session(rows, day)
-            metadata = _bar_metadata(table, stored, day, until, pipeline)
-            metadata |= ingest_metadata(report, stored, total)
+            metadata = _chart(table, stored) | ingest_metadata(report, stored, total)
             context.add_asset_metadata(metadata, partition_key=str(day))
-        return dg.MaterializeResult(check_results=_results(table, rows, days, until, pipeline))
+        return dg.MaterializeResult(check_results=_results(table, rows, days, workbench))
 
     return ingest
 
@@ -98,11 +89,11 @@ def quarantine_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefin
         metadata={"dagster/column_schema": column_schema(QUARANTINE)},
     )
     def report_refused(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbench]
     ) -> None:
         days = session_dates(context.partition_keys)
-        rows = pipeline.lake.read(QUARANTINE.name, days)
-        total = pipeline.row_count(QUARANTINE)
+        rows = workbench.lake.read(QUARANTINE.name, days)
+        total = workbench.row_count(QUARANTINE)
         for day in days:
             refused = on_session(rows, day)
             by_rule = refused.group_by("source_table", "rule", "says").len("rows")
@@ -114,35 +105,17 @@ def quarantine_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefin
     return report_refused
 
 
-def _specs(table: Table) -> list[dg.AssetCheckSpec]:
-    specs = [schema_spec(table), refused_spec(table)]
-    return [*specs, coverage_spec()] if table is BARS_1M else specs
-
-
 def _results(
-    table: Table, rows: pl.DataFrame, days: Sequence[date], until: datetime, pipeline: Pipeline
+    table: Table, rows: pl.DataFrame, days: Sequence[date], workbench: Workbench
 ) -> list[dg.AssetCheckResult]:
-    judged = pipeline.judged_sessions(table, days, NEWEST_SESSIONS)
-    stored = pipeline.stored_rows(table, judged)
-    results = [
+    judged = workbench.judged_sessions(table, days, NEWEST_SESSIONS)
+    stored = workbench.stored_rows(table, judged)
+    return [
         schema_result(table, rows, days),
-        refused_result(table, stored, pipeline.refused(table, judged), judged),
+        refused_result(table, stored, workbench.refused(table, judged), judged),
     ]
-    if table is BARS_1M:
-        share = bar_coverage(rows, pipeline.instruments, pipeline.calendar, days, until)
-        results.append(coverage_result(share, days))
-    return results
 
 
-def _bar_metadata(
-    table: Table, bars: pl.DataFrame, day: date, until: datetime, pipeline: Pipeline
-) -> dict[str, dg.MetadataValue]:
-    if table is not BARS_1M:
-        return {}
-    share = bar_coverage(bars, pipeline.instruments, pipeline.calendar, [day], until)
-    lowest, chart = lowest_percent(share), close_chart(bars)
-    return {
-        "coverage": table_value(share.sort("share", nulls_last=True)),
-        **({} if lowest is None else {"coverage_percent": dg.MetadataValue.float(lowest)}),
-        **({} if chart is None else {"chart": chart}),
-    }
+def _chart(table: Table, bars: pl.DataFrame) -> dict[str, dg.MetadataValue]:
+    chart = close_chart(bars) if table is BARS_1M else None
+    return {} if chart is None else {"chart": chart}

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
@@ -12,6 +13,9 @@ from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.storage.ingestion import IngestReport
 from futures_pipeline.storage.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HEAD_ROWS = 10
 # A chart travels inside the event it belongs to, so it is kept under 50 kB.
@@ -158,7 +162,6 @@ def line_chart(lines: pl.DataFrame, label: str) -> dg.MetadataValue | None:
         return None
     from matplotlib.dates import DateFormatter
     from matplotlib.figure import Figure
-    from PIL import Image
 
     figure = Figure(figsize=(6.4, 2.6), dpi=80, layout="constrained")
     axes = figure.subplots()
@@ -171,6 +174,13 @@ def line_chart(lines: pl.DataFrame, label: str) -> dg.MetadataValue | None:
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", fontsize=7, ncols=8, frameon=False)
+    return picture(figure, label)
+
+
+def picture(figure: "Figure", label: str) -> dg.MetadataValue:
+    """Return a drawing as Markdown that needs no file; ``label`` is its text for no screen."""
+    from PIL import Image
+
     drawn, small = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png")
     Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)

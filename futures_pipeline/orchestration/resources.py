@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 import polars as pl
 
+from futures_pipeline.analytics.coverage import deliverable_until
 from futures_pipeline.config import Settings, writable_directory
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.clock import Clock
@@ -21,11 +22,11 @@ from futures_pipeline.storage.ingestion import (
 )
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.spool import Spool
-from futures_pipeline.storage.tables import QUARANTINE, RAW_TABLES, Table
+from futures_pipeline.storage.tables import QUARANTINE, Table
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class Workbench:
     """The lake, the spool, the clock and the calendar of one configuration.
 
     Nothing is opened before it is used, so definitions load without a data directory.
@@ -57,6 +58,17 @@ class Pipeline:
     def spool(self) -> Spool:
         writable_directory(self.settings.data)
         return Spool(self.settings.spool_url)
+
+    def deliverable_until(self, started_at: datetime | None = None) -> datetime:
+        """Return the market time up to which rows can be in the lake.
+
+        ``started_at``: when, by the machine's clock, the run began that brings rows in; None
+        for now. What the collector keeps while a run is under way is the next run's.
+        """
+        speed = 1.0 / self.clock.system_seconds(1.0)
+        passed = datetime.now(UTC) - started_at if started_at else timedelta()
+        interval = self.settings.collection.snapshot_interval_seconds
+        return deliverable_until(self.clock.now() - passed * speed, interval, speed)
 
     @cached_property
     def committed(self) -> CommittedPositions:
@@ -99,12 +111,12 @@ class Pipeline:
         return rows.filter(pl.col("source_table") == table.name)
 
     def raw_rows(
-        self, session_dates: Sequence[date]
+        self, tables: Sequence[Table], session_dates: Sequence[date]
     ) -> tuple[dict[tuple[str, date], int], dict[str, pl.DataFrame]]:
-        """Return the committed positions and the rows of every raw table, from one version."""
+        """Return the committed positions and the rows of raw tables, each from one version."""
         positions: dict[tuple[str, date], int] = {}
         rows: dict[str, pl.DataFrame] = {}
-        for table in RAW_TABLES:
+        for table in tables:
             opened = self.lake.open_or_create(table.name)
             rows[table.name] = opened.read(session_dates)
             for day in session_dates:

@@ -10,10 +10,10 @@ from futures_pipeline.domain.sessions import Timetable
 from futures_pipeline.orchestration.partitions import contiguous, session_dates
 from futures_pipeline.orchestration.positions import (
     Positions,
-    input_positions,
+    last_input,
     spool_positions,
 )
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.spool import Partition
 from futures_pipeline.storage.tables import RAW_TABLES
 
@@ -60,7 +60,7 @@ class FailedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Ingestion:
+class RunPlan:
     """What to start: lists of contiguous partition keys, and why there is nothing more."""
 
     ranges: list[list[str]]
@@ -69,7 +69,7 @@ class Ingestion:
 
 def next_ingestion(
     behind: Mapping[date, int], failed: Sequence[FailedRun], keys: Sequence[str], now: datetime
-) -> Ingestion:
+) -> RunPlan:
     """Return the runs to start now.
 
     Args:
@@ -91,9 +91,7 @@ def next_ingestion(
     alone = [day for day, runs in failures.items() if runs and day not in waiting]
     fresh = [day for day, runs in failures.items() if not runs]
     ranges = contiguous(fresh, keys, LONGEST_RANGE)
-    return Ingestion(
-        ranges=[*ranges, *contiguous(alone, keys, 1)], waiting=sorted(map(str, waiting))
-    )
+    return RunPlan(ranges=[*ranges, *contiguous(alone, keys, 1)], waiting=sorted(map(str, waiting)))
 
 
 def try_again_at(failures: Sequence[FailedRun]) -> datetime:
@@ -184,37 +182,38 @@ def build_spool_sensor(
         "ahead of the lake: contiguous sessions in one run, one ingestion at a time.",
     )
     def spool_sensor(
-        context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.SensorEvaluationContext, workbench: dg.ResourceParam[Workbench]
     ) -> dg.SensorResult | dg.SkipReason:
         running = unfinished_run(context.instance, INGEST_JOB)
         if running is not None:
             return dg.SkipReason(f"ingestion run {running} is still under way")
         keys = partitions.get_partition_keys()
-        spooled = pipeline.spool.partitions()
+        spooled = workbench.spool.partitions()
         raw = spool_positions(spooled, set(session_dates(keys)))
-        behind = sessions_behind(raw, pipeline)
+        behind = sessions_behind(raw, workbench)
         failed = failed_runs(context.instance, INGEST_JOB) if behind else []
-        ingestion = next_ingestion(behind, failed, keys, datetime.now(UTC))
-        left = left_in_spool(spooled, keys, pipeline.calendar.globex)
-        if not ingestion.ranges:
-            return dg.SkipReason(skip_reason(ingestion.waiting, left))
+        plan = next_ingestion(behind, failed, keys, datetime.now(UTC))
+        left = left_in_spool(spooled, keys, workbench.calendar.globex)
+        if not plan.ranges:
+            return dg.SkipReason(skip_reason(plan.waiting, left))
         for says in left:
             context.log.warning(says)
         latest = max(part.last_seq for part in spooled)
-        return dg.SensorResult([run_request(run, latest) for run in ingestion.ranges])
+        return dg.SensorResult([run_request(run, latest) for run in plan.ranges])
 
     return spool_sensor
 
 
-def sessions_behind(raw: Positions, pipeline: Pipeline) -> dict[date, int]:
+def sessions_behind(raw: Positions, workbench: Workbench) -> dict[date, int]:
     """Return the sessions to ingest or compute, with the last ``seq`` they depend on.
 
     ``raw``: the spool's positions. A session that only has to be computed anew, because an
-    earlier one came late, is behind once that one is in the lake.
+    earlier one came late, is behind once that one is in the lake; a session that has ended,
+    until its coverage is judged to the end.
     """
-    globex = pipeline.calendar.globex
-    behind = pipeline.committed.behind(raw, globex)
-    return {day: max(input_positions(day, globex, raw)) for day in sorted(behind)}
+    globex = workbench.calendar.globex
+    behind = workbench.committed.behind(raw, globex, workbench.deliverable_until())
+    return {day: last_input(day, globex, raw) for day in sorted(behind)}
 
 
 def left_in_spool(

@@ -50,7 +50,11 @@ def bars(calendar: TradingCalendar, sessions: int) -> pl.DataFrame:
         )
         for symbol in SYMBOLS
     ]
-    return pl.concat(frames).with_columns(pl.col("ts_end").dt.cast_time_unit("us"))
+    return pl.concat(frames).with_columns(
+        pl.col("ts_end").dt.cast_time_unit("us"),
+        source=pl.lit("history"),
+        data_type=pl.lit(None, pl.String),
+    )
 
 
 def change_jobs(sessions: Sequence[int]) -> list[Titled]:

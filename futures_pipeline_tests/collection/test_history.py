@@ -2,7 +2,15 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from futures_pipeline.collection.history import Universe, history_plan, repair_request
+from futures_pipeline.collection.history import (
+    BACKFILL,
+    BACKFILL_PRIORITY,
+    REPAIR,
+    Universe,
+    history_plan,
+    is_over,
+    repair_request,
+)
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.contracts import FuturesContract
 from futures_pipeline.domain.instruments import select_instruments
@@ -85,3 +93,25 @@ def test_a_repair_asks_for_its_span_and_no_more() -> None:
 
     assert request.parameters["duration"] == "180 S"
     assert request.parameters["end"] == (start + timedelta(minutes=3)).isoformat()
+
+
+def test_a_repair_is_urgent_and_may_be_asked_any_number_of_times() -> None:
+    request = repair_request("ES", "ESH5", (NOW, NOW + timedelta(minutes=3)))
+
+    assert (request.kind, request.symbol, request.identity) == (REPAIR, "ES", None)
+    assert request.priority < BACKFILL_PRIORITY
+
+
+def test_a_back_fill_has_an_identity_and_asks_for_a_day() -> None:
+    plan = history_plan(universe("ES", "SPY", "VIX"), NOW, 2)
+
+    assert {request.kind for request in plan} == {BACKFILL}
+    assert all(request.identity for request in plan)
+    assert {request.parameters["duration"] for request in plan} == {"1 D"}
+
+
+def test_only_the_day_under_way_is_not_over() -> None:
+    plan = history_plan(universe("ES"), NOW, 2)
+
+    assert [is_over(request, NOW) for request in plan] == [False, True, True]
+    assert all(is_over(request, NOW + timedelta(days=1)) for request in plan)

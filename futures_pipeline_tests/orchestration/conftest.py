@@ -1,23 +1,29 @@
 """Settings on a data directory of the test's own, and sessions planted in its spool."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from futures_pipeline.analytics.expected_streams import open_spans
+from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.config import DagsterSettings, Settings
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors import INGEST_JOB, run_request
 from futures_pipeline.storage.spool import NewBatch
-from futures_pipeline.storage.tables import BARS_1M
+from futures_pipeline.storage.tables import BARS_1M, GATEWAY_EVENTS
 from futures_pipeline_tests.storage.rows import frame, minute_bars, snapshot, table_of
 
 FRIDAY, TUESDAY, WEDNESDAY = date(2025, 1, 10), date(2025, 1, 14), date(2025, 1, 15)
 NOW = datetime(2025, 1, 16, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+NOTHING: Mapping[str, tuple[datetime, datetime]] = {}
 
 
 @pytest.fixture
@@ -30,8 +36,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def pipeline(settings: Settings) -> Iterator[Pipeline]:
-    opened = Pipeline(settings)
+def workbench(settings: Settings) -> Iterator[Workbench]:
+    opened = Workbench(settings)
     yield opened
     opened.spool.close()
 
@@ -64,20 +70,53 @@ def ingest(settings: Settings, instance: dg.DagsterInstance) -> Ingest:
     return Ingest(settings, instance)
 
 
-def plant_bars(pipeline: Pipeline, days: Sequence[date], every: int = 15) -> None:
-    """Put a bar of each symbol for each ``every``-th minute of its market into the spool."""
+Lost = Mapping[str, tuple[datetime, datetime]]
+
+
+def plant_bars(
+    workbench: Workbench, days: Sequence[date], every: int = 15, lost: Lost = NOTHING
+) -> None:
+    """Put a bar of each symbol for each ``every``-th minute of its market into the spool.
+
+    ``lost``: by symbol, the span [from, to) whose bars are left out.
+    """
     for day in days:
         for symbol, instrument in UNIVERSE.items():
-            market = pipeline.calendar.globex
-            hours = market if instrument.kind is Kind.FUTURE else pipeline.calendar.regular
-            session = hours.on(day)
-            if session is not None:
-                bars = minute_bars(symbol, day, session.opens_at, session.minutes, every)
-                pipeline.spool.append([NewBatch(BARS_1M.name, day, bars)], NOW)
+            for opens_at, closes_at in market_spans(workbench, instrument.kind, day):
+                minutes = (closes_at - opens_at) // MINUTE
+                bars = minute_bars(symbol, day, opens_at, minutes, every)
+                if symbol in lost:
+                    bars = bars.filter(~pl.col("ts_start").is_between(*lost[symbol], closed="left"))
+                workbench.spool.append([NewBatch(BARS_1M.name, day, bars)], NOW)
+
+
+def plant_rounds(workbench: Workbench, days: Sequence[date]) -> None:
+    """Put a snapshot of each symbol for each minute of its market into the spool."""
+    for day in days:
+        for symbol, instrument in UNIVERSE.items():
+            rows = [
+                snapshot(symbol, session_date=day, timestamp=opens_at + MINUTE * minute)
+                for opens_at, closes_at in market_spans(workbench, instrument.kind, day)
+                for minute in range((closes_at - opens_at) // MINUTE)
+            ]
+            batch = NewBatch(table_of(symbol).name, day, frame(rows, table_of(symbol)))
+            workbench.spool.append([batch], NOW)
+
+
+def plant_events(workbench: Workbench, day: date, *events: dict[str, Any]) -> None:
+    """Put events of a session (``rows.event``) into the spool."""
+    rows = frame([{**found, "session_date": day} for found in events], GATEWAY_EVENTS)
+    workbench.spool.append([NewBatch(GATEWAY_EVENTS.name, day, rows)], NOW)
+
+
+def market_spans(workbench: Workbench, kind: Kind, day: date) -> list[tuple[datetime, datetime]]:
+    """Return the open spans of a market in a Globex session, none on a day without one."""
+    session = workbench.calendar.globex.on(day)
+    return [] if session is None else open_spans(market_hours(kind, workbench.calendar), session)
 
 
 def plant_quotes(
-    pipeline: Pipeline, day: date, symbol: str = "ES", good: int = 3, crossed: int = 0
+    workbench: Workbench, day: date, symbol: str = "ES", good: int = 3, crossed: int = 0
 ) -> None:
     """Put quotes of one symbol into the spool, a minute apart from 10:00 New York."""
     first = datetime(day.year, day.month, day.day, 15, tzinfo=UTC)
@@ -87,4 +126,4 @@ def plant_quotes(
     ]
     for quote in quotes[good:]:
         quote["bid"] = quote["ask"] + 1.0
-    pipeline.spool.append([NewBatch(table_of(symbol).name, day, frame(quotes))], NOW)
+    workbench.spool.append([NewBatch(table_of(symbol).name, day, frame(quotes))], NOW)

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.lake import Once
 from futures_pipeline.storage.tables import (
     BARS_1M,
@@ -33,8 +33,8 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluati
     return {found.check_name: found for found in result.get_asset_check_evaluations()}
 
 
-def stored(pipeline: Pipeline) -> dict[str, pl.DataFrame]:
-    return {name: pipeline.lake.read(name).drop(VOLATILE, strict=False) for name in TABLES}
+def stored(workbench: Workbench) -> dict[str, pl.DataFrame]:
+    return {name: workbench.lake.read(name).drop(VOLATILE, strict=False) for name in TABLES}
 
 
 def materialized(
@@ -45,9 +45,9 @@ def materialized(
 
 
 def test_a_bad_row_goes_to_quarantine_and_the_check_names_its_rule(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
-    plant_quotes(pipeline, WEDNESDAY, good=3, crossed=1)
+    plant_quotes(workbench, WEDNESDAY, good=3, crossed=1)
 
     result = ingest(str(WEDNESDAY))
 
@@ -59,16 +59,16 @@ def test_a_bad_row_goes_to_quarantine_and_the_check_names_its_rule(
         found.description == "session 2025-01-15: 1 rows refused: 2025-01-15 quote_not_crossed (1)"
     )
     assert checks(result)["futures_snapshots_schema"].passed
-    assert pipeline.lake.read("futures_snapshots").height == 3
+    assert workbench.lake.read("futures_snapshots").height == 3
     assert materialized(result)["quarantine", "2025-01-15"].metadata[
         "dagster/partition_row_count"
     ] == dg.MetadataValue.int(1)
 
 
 def test_few_bad_rows_are_a_warning_that_stays_while_they_are_stored(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
-    plant_quotes(pipeline, WEDNESDAY, good=150, crossed=1)
+    plant_quotes(workbench, WEDNESDAY, good=150, crossed=1)
     ingest(str(WEDNESDAY))
 
     found = checks(ingest(str(WEDNESDAY)))["futures_snapshots_no_refused_rows"]
@@ -78,12 +78,12 @@ def test_few_bad_rows_are_a_warning_that_stays_while_they_are_stored(
 
 
 def test_refused_rows_of_other_sessions_are_not_forgotten_by_the_next_run(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
     """A check's result has no partition, so a run on a good session would cover the bad one."""
-    plant_quotes(pipeline, FRIDAY, good=3, crossed=2)
-    plant_quotes(pipeline, MONDAY, good=0, crossed=1)
-    plant_quotes(pipeline, WEDNESDAY, good=400)
+    plant_quotes(workbench, FRIDAY, good=3, crossed=2)
+    plant_quotes(workbench, MONDAY, good=0, crossed=1)
+    plant_quotes(workbench, WEDNESDAY, good=400)
     ingest(str(FRIDAY), str(MONDAY))
 
     found = checks(ingest(str(WEDNESDAY)))["futures_snapshots_no_refused_rows"]
@@ -96,44 +96,44 @@ def test_refused_rows_of_other_sessions_are_not_forgotten_by_the_next_run(
 
 
 def test_the_sessions_judged_are_those_of_the_run_and_the_newest(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
-    sessions = pipeline.calendar.globex.between(date(2025, 1, 2), WEDNESDAY)
+    sessions = workbench.calendar.globex.between(date(2025, 1, 2), WEDNESDAY)
     days = [session.session_date for session in sessions if session.minutes == FULL_DAY]
-    plant_quotes(pipeline, days[0], good=1, crossed=1)
+    plant_quotes(workbench, days[0], good=1, crossed=1)
     for day in days[1:]:
-        plant_quotes(pipeline, day)
+        plant_quotes(workbench, day)
     ingest(*map(str, days))
 
-    assert pipeline.judged_sessions(FUTURES_SNAPSHOTS, days[-1:], 5) == days[-5:]
+    assert workbench.judged_sessions(FUTURES_SNAPSHOTS, days[-1:], 5) == days[-5:]
     newest = checks(ingest(str(WEDNESDAY)))["futures_snapshots_no_refused_rows"]
     own = checks(ingest(str(days[0])))["futures_snapshots_no_refused_rows"]
     assert (newest.passed, own.passed) == (True, False)
 
 
-def test_a_rerun_leaves_the_same_rows(pipeline: Pipeline, ingest: Ingest) -> None:
-    plant_bars(pipeline, [TUESDAY, WEDNESDAY])
-    plant_quotes(pipeline, WEDNESDAY, crossed=1)
+def test_a_rerun_leaves_the_same_rows(workbench: Workbench, ingest: Ingest) -> None:
+    plant_bars(workbench, [TUESDAY, WEDNESDAY])
+    plant_quotes(workbench, WEDNESDAY, crossed=1)
     assert ingest(str(TUESDAY), str(WEDNESDAY)).success
-    before = stored(pipeline)
+    before = stored(workbench)
 
     for rerun in (ingest(str(WEDNESDAY)), ingest(str(TUESDAY), str(WEDNESDAY))):
         assert rerun.success
         assert materialized(rerun)["bars_1m", "2025-01-15"].metadata["new_rows"].value == 0
 
-    after = stored(pipeline)
+    after = stored(workbench)
     assert all(after[name].equals(before[name]) for name in TABLES)
     assert all(before[name].height for name in ("bars_1m", "quarantine", "change_metrics"))
 
 
 def test_one_run_over_a_range_equals_a_run_a_session(
-    pipeline: Pipeline, ingest: Ingest, tmp_path_factory: pytest.TempPathFactory
+    workbench: Workbench, ingest: Ingest, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     days = [FRIDAY, MONDAY, TUESDAY, WEDNESDAY]
-    other = Pipeline(
-        pipeline.settings.model_copy(update={"data": tmp_path_factory.mktemp("single")})
+    other = Workbench(
+        workbench.settings.model_copy(update={"data": tmp_path_factory.mktemp("single")})
     )
-    for each in (pipeline, other):
+    for each in (workbench, other):
         plant_bars(each, days, every=30)
         plant_quotes(each, MONDAY, crossed=2)
 
@@ -142,16 +142,16 @@ def test_one_run_over_a_range_equals_a_run_a_session(
     assert all(single(str(day)).success for day in days)
 
     assert whole.success
-    together, apart = stored(pipeline), stored(other)
+    together, apart = stored(workbench), stored(other)
     assert all(together[name].equals(apart[name]) for name in TABLES)
     other.spool.close()
 
 
 def test_a_range_materializes_each_session_with_its_own_metadata(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
-    plant_bars(pipeline, [MONDAY])
-    plant_bars(pipeline, [WEDNESDAY], every=30)
+    plant_bars(workbench, [MONDAY])
+    plant_bars(workbench, [WEDNESDAY], every=30)
 
     events = materialized(ingest("2025-01-13", "2025-01-14", "2025-01-15"))
 
@@ -161,13 +161,13 @@ def test_a_range_materializes_each_session_with_its_own_metadata(
     }
     assert rows["2025-01-14"] == 0
     assert rows["2025-01-13"] > rows["2025-01-15"] > 0
-    assert len(events) == 3 * (len(RAW_TABLES) + 2)
+    assert len(events) == 3 * (len(RAW_TABLES) + 4)
 
 
 def test_metadata_has_a_chart_and_a_table_small_enough_for_the_page(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
-    plant_bars(pipeline, [WEDNESDAY], every=1)
+    plant_bars(workbench, [WEDNESDAY], every=1)
 
     events = materialized(ingest(str(WEDNESDAY)))
 
@@ -179,17 +179,16 @@ def test_metadata_has_a_chart_and_a_table_small_enough_for_the_page(
         head = metadata["head"]
         assert isinstance(head, dg.TableMetadataValue)
         assert len(head.records) == 10
-    assert events["bars_1m", "2025-01-15"].metadata["coverage_percent"].value == 100.0
 
 
 def test_stored_rows_that_break_the_schema_stop_what_depends_on_them(
-    pipeline: Pipeline, ingest: Ingest
+    workbench: Workbench, ingest: Ingest
 ) -> None:
     """Rows that came past the rules, by a bug or by hand, are found in the table itself."""
-    plant_bars(pipeline, [WEDNESDAY])
+    plant_bars(workbench, [WEDNESDAY])
     ingest(str(WEDNESDAY))
-    rows = pipeline.lake.read(BARS_1M.name, [WEDNESDAY]).head(1).with_columns(high=pl.lit(1.0))
-    table = pipeline.lake.open_or_create(BARS_1M.name)
+    rows = workbench.lake.read(BARS_1M.name, [WEDNESDAY]).head(1).with_columns(high=pl.lit(1.0))
+    table = workbench.lake.open_or_create(BARS_1M.name)
     table.append(rows.with_columns(spool_seq=pl.lit(99, pl.Int64)), Once("by hand", 1), {})
 
     result = ingest(str(WEDNESDAY))
@@ -204,29 +203,32 @@ def test_stored_rows_that_break_the_schema_stop_what_depends_on_them(
     assert ("change_metrics", "2025-01-15") not in materialized(result)
 
 
-def test_change_metrics_look_back_across_a_weekend(pipeline: Pipeline, ingest: Ingest) -> None:
-    plant_bars(pipeline, [FRIDAY, MONDAY], every=1)
+def test_change_metrics_look_back_across_a_weekend(workbench: Workbench, ingest: Ingest) -> None:
+    plant_bars(workbench, [FRIDAY, MONDAY], every=1)
     assert ingest(str(FRIDAY), str(MONDAY)).success
 
-    changes = pipeline.lake.read(CHANGE_METRICS.name, [MONDAY]).filter(pl.col("symbol") == "ES")
+    changes = workbench.lake.read(CHANGE_METRICS.name, [MONDAY]).filter(pl.col("symbol") == "ES")
     assert changes["change_daily"].null_count() == 0
     assert set(changes["anchor_at"].dt.date()) == {FRIDAY}
 
 
-def test_fridays_close_is_computed_with_fridays_rows(pipeline: Pipeline, ingest: Ingest) -> None:
-    plant_bars(pipeline, [FRIDAY], every=1)
+def test_fridays_close_is_computed_with_fridays_rows(workbench: Workbench, ingest: Ingest) -> None:
+    plant_bars(workbench, [FRIDAY], every=1)
     assert ingest(str(FRIDAY)).success
 
-    changes = pipeline.lake.read(CHANGE_METRICS.name, [FRIDAY]).filter(pl.col("symbol") == "ES")
-    session = pipeline.calendar.globex.on(FRIDAY)
+    changes = workbench.lake.read(CHANGE_METRICS.name, [FRIDAY]).filter(pl.col("symbol") == "ES")
+    session = workbench.calendar.globex.on(FRIDAY)
     assert session is not None
     assert changes["timestamp"].max() == session.closes_at
     assert changes.height == session.minutes
 
 
-def test_a_session_without_rows_is_replaced_by_nothing(pipeline: Pipeline, ingest: Ingest) -> None:
+def test_a_session_without_rows_is_replaced_by_nothing(
+    workbench: Workbench, ingest: Ingest
+) -> None:
     result = ingest(str(WEDNESDAY))
 
     assert result.success
-    assert all(rows.is_empty() for rows in stored(pipeline).values())
-    assert not checks(result)["bars_1m_coverage"].passed
+    rows = stored(workbench)
+    assert [name for name in TABLES if rows[name].height] == ["coverage", "coverage_gaps"]
+    assert rows["coverage"]["received_minutes"].sum() == 0

@@ -20,7 +20,7 @@ from futures_pipeline.orchestration.home import (
     webserver_command,
 )
 from futures_pipeline.orchestration.sensors import INGEST_JOB
-from futures_pipeline.storage.tables import TABLES
+from futures_pipeline.storage.tables import RAW_TABLES, TABLES
 
 IMPORT = """
 import sys, warnings
@@ -52,7 +52,7 @@ def test_every_asset_says_what_it_is(graph: list[dg.AssetSpec]) -> None:
     assert {spec.key.to_user_string() for spec in graph} == {*TABLES, "collector_spool"}
     for spec in graph:
         assert spec.description
-        assert spec.group_name in ("collection", "raw", "derived")
+        assert spec.group_name in ("collection", "raw", "quality", "derived")
         assert spec.kinds
         assert list(spec.owners) == ["team:futures-pipeline"]
         assert "layer" in spec.tags
@@ -74,19 +74,23 @@ def test_the_graph_starts_at_the_spool(graph: list[dg.AssetSpec]) -> None:
         spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps}
         for spec in graph
     }
-    raw = {"futures_snapshots", "spot_snapshots", "index_snapshots", "bars_1m"}
+    raw = {table.name for table in RAW_TABLES}
+    prices = {"futures_snapshots", "spot_snapshots", "index_snapshots", "bars_1m"}
+    coverage = {*prices, "gateway_events"}
     assert sources.pop("collector_spool") == set()
     assert sources == {
         **{name: {"collector_spool"} for name in raw},
         "quarantine": raw,
-        "change_metrics": raw,
+        "coverage": coverage,
+        "coverage_gaps": coverage,
+        "change_metrics": prices,
     }
 
 
 def test_each_writer_has_a_pool_of_its_own(settings: Settings) -> None:
     job = build_defs(settings).resolve_job_def(INGEST_JOB)
     pools = {node.name: node.definition.pools for node in job.nodes}
-    written = [name for name in TABLES if name != "quarantine"]
+    written = [name for name in TABLES if name not in ("quarantine", "coverage_gaps")]
     assert pools == {**{name: {f"delta_{name}"} for name in written}, "quarantine": set()}
 
 

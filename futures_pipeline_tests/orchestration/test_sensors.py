@@ -11,7 +11,7 @@ from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.once import Progress
 from futures_pipeline.orchestration.partitions import session_partitions
-from futures_pipeline.orchestration.resources import Pipeline
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors import (
     INGEST_JOB,
     RANGE_END,
@@ -29,7 +29,6 @@ from futures_pipeline_tests.orchestration.conftest import (
     TUESDAY,
     WEDNESDAY,
     Ingest,
-    plant_bars,
     plant_quotes,
 )
 from futures_pipeline_tests.storage.rows import frame, snapshot
@@ -130,6 +129,7 @@ def test_no_run_is_longer_than_60_sessions() -> None:
     assert [len(run) for run in found.ranges] == [60, 60, 10]
 
 
+MONDAY = date(2025, 1, 13)
 GLOBEX = load_calendar(date(2024, 12, 1), date(2025, 12, 31)).globex
 
 
@@ -178,13 +178,13 @@ Tick = Callable[[], dg.SensorResult | dg.SkipReason]
 
 
 @pytest.fixture
-def tick(settings: Settings, pipeline: Pipeline, instance: dg.DagsterInstance) -> Tick:
+def tick(settings: Settings, workbench: Workbench, instance: dg.DagsterInstance) -> Tick:
     """Evaluate the sensor once, on the same pipeline each time, as the daemon does."""
     first = settings.dagster.first_session
-    sensor = build_spool_sensor(session_partitions(first, pipeline.calendar.globex), 30)
+    sensor = build_spool_sensor(session_partitions(first, workbench.calendar.globex), 30)
 
     def evaluate() -> dg.SensorResult | dg.SkipReason:
-        context = dg.build_sensor_context(instance=instance, resources={"pipeline": pipeline})
+        context = dg.build_sensor_context(instance=instance, resources={"workbench": workbench})
         found = sensor(context)
         assert isinstance(found, dg.SensorResult | dg.SkipReason)
         return found
@@ -210,45 +210,47 @@ def test_an_empty_spool_is_skipped(tick: Tick) -> None:
     assert skipped(tick()) == "the lake has every row of the spool"
 
 
-def test_new_rows_are_ingested_once(tick: Tick, pipeline: Pipeline, ingest: Ingest) -> None:
-    plant_bars(pipeline, [FRIDAY, date(2025, 1, 13), WEDNESDAY])
-    assert requested(tick()) == [("2025-01-10", "2025-01-13"), ("2025-01-15", None)]
+def test_new_rows_are_ingested_once(tick: Tick, workbench: Workbench, ingest: Ingest) -> None:
+    for day in (FRIDAY, MONDAY, TUESDAY, WEDNESDAY):
+        plant_quotes(workbench, day)
+    assert requested(tick()) == [("2025-01-10", "2025-01-15")]
 
-    ingest("2025-01-10", "2025-01-13")
+    ingest("2025-01-10", "2025-01-14")
     assert requested(tick()) == [("2025-01-15", None)]
     ingest("2025-01-15")
     assert skipped(tick()) == "the lake has every row of the spool"
-    plant_quotes(pipeline, WEDNESDAY)
+    plant_quotes(workbench, WEDNESDAY)
     assert requested(tick()) == [("2025-01-15", None)]
 
 
 def test_a_late_batch_makes_later_sessions_stale_once(
-    tick: Tick, pipeline: Pipeline, ingest: Ingest
+    tick: Tick, workbench: Workbench, ingest: Ingest
 ) -> None:
     """The changes of a session depend on the ones before it, so these are computed anew.
 
     Not before the late rows are in the lake: as long as they cannot be ingested, computing
     the later sessions again would change nothing, for ever.
     """
-    plant_bars(pipeline, [WEDNESDAY])
-    ingest(str(WEDNESDAY))
-    plant_bars(pipeline, [FRIDAY])
-    assert requested(tick()) == [("2025-01-10", None)]
-    ingest(str(WEDNESDAY))
-    assert requested(tick()) == [("2025-01-10", None)]
+    plant_quotes(workbench, TUESDAY)
+    plant_quotes(workbench, WEDNESDAY)
+    ingest(str(TUESDAY), str(WEDNESDAY))
+    plant_quotes(workbench, MONDAY)
+    assert requested(tick()) == [("2025-01-13", None)]
+    ingest(str(TUESDAY), str(WEDNESDAY))
+    assert requested(tick()) == [("2025-01-13", None)]
 
-    ingest(str(FRIDAY))
-    assert requested(tick()) == [("2025-01-15", None)]
-    ingest(str(WEDNESDAY))
+    ingest(str(MONDAY))
+    assert requested(tick()) == [("2025-01-14", "2025-01-15")]
+    ingest(str(TUESDAY), str(WEDNESDAY))
     assert "every row" in skipped(tick())
 
 
 def test_what_no_run_ingests_is_named(
-    tick: Tick, pipeline: Pipeline, ingest: Ingest, capfd: pytest.CaptureFixture[str]
+    tick: Tick, workbench: Workbench, ingest: Ingest, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rows = frame([snapshot()])
-    pipeline.spool.append([NewBatch("option_chains", WEDNESDAY, rows)], NOW)
-    plant_quotes(pipeline, WEDNESDAY)
+    workbench.spool.append([NewBatch("option_chains", WEDNESDAY, rows)], NOW)
+    plant_quotes(workbench, WEDNESDAY)
     tick()
     assert "'option_chains'; raw tables are futures_snapshots" in capfd.readouterr().err
 
@@ -257,14 +259,14 @@ def test_what_no_run_ingests_is_named(
     assert "'option_chains'; raw tables are futures_snapshots" in skipped(tick())
 
 
-def test_a_lake_made_anew_is_filled_again(tick: Tick, pipeline: Pipeline, ingest: Ingest) -> None:
+def test_a_lake_made_anew_is_filled_again(tick: Tick, workbench: Workbench, ingest: Ingest) -> None:
     """Positions are remembered between ticks, yet not beyond the tables they are about."""
-    plant_quotes(pipeline, WEDNESDAY)
+    plant_quotes(workbench, WEDNESDAY)
     ingest(str(WEDNESDAY))
     assert "every row" in skipped(tick())
-    for path in sorted(pipeline.lake.root.rglob("*"), reverse=True):
+    for path in sorted(workbench.lake.root.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    plant_quotes(pipeline, TUESDAY)
+    plant_quotes(workbench, TUESDAY)
 
     assert requested(tick()) == [("2025-01-14", "2025-01-15")]
 
@@ -287,9 +289,9 @@ def run_of_ingest(
 
 
 def test_a_run_under_way_is_waited_for(
-    tick: Tick, pipeline: Pipeline, instance: dg.DagsterInstance, settings: Settings
+    tick: Tick, workbench: Workbench, instance: dg.DagsterInstance, settings: Settings
 ) -> None:
-    plant_quotes(pipeline, WEDNESDAY)
+    plant_quotes(workbench, WEDNESDAY)
     run_of_ingest(instance, settings, dg.DagsterRunStatus.NOT_STARTED, 1)
 
     assert "still under way" in skipped(tick())
@@ -298,30 +300,30 @@ def test_a_run_under_way_is_waited_for(
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
 def test_a_failed_run_is_not_repeated_at_once(
     tick: Tick,
-    pipeline: Pipeline,
+    workbench: Workbench,
     instance: dg.DagsterInstance,
     settings: Settings,
     status: dg.DagsterRunStatus,
 ) -> None:
-    plant_quotes(pipeline, WEDNESDAY)
+    plant_quotes(workbench, WEDNESDAY)
     run_of_ingest(instance, settings, status, 1)
     assert "waiting before 2025-01-15" in skipped(tick())
 
-    plant_quotes(pipeline, WEDNESDAY)
+    plant_quotes(workbench, WEDNESDAY)
     assert requested(tick()) == [("2025-01-15", None)]
 
 
-def test_rows_before_the_first_session_are_reported(tick: Tick, pipeline: Pipeline) -> None:
-    plant_quotes(pipeline, date(2024, 12, 30))
+def test_rows_before_the_first_session_are_reported(tick: Tick, workbench: Workbench) -> None:
+    plant_quotes(workbench, date(2024, 12, 30))
 
     assert "set dagster.first_session to 2024-12-30" in skipped(tick())
 
 
 def test_progress_counts_only_sessions_that_are_partitions(
-    pipeline: Pipeline, settings: Settings
+    workbench: Workbench, settings: Settings
 ) -> None:
     """A Saturday in the spool is reported by the sensor and must not hold up the demo."""
-    plant_quotes(pipeline, WEDNESDAY)
-    plant_quotes(pipeline, date(2025, 1, 18))
+    plant_quotes(workbench, WEDNESDAY)
+    plant_quotes(workbench, date(2025, 1, 18))
 
-    assert Progress(settings).sessions_done(pipeline.spool.partitions()) == (0, 1)
+    assert Progress(settings).sessions_done(workbench.spool.partitions()) == (0, 1)

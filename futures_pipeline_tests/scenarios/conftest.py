@@ -136,7 +136,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 def history_ended(spool: Spool) -> bool:
     """Return whether back-fill requests exist and every one has ended."""
     counts = {
-        status: n for (kind, status), n in spool.request_counts().items() if kind == "backfill"
+        status: n
+        for (kind, status), n in spool.request_counts().items()
+        if kind in ("backfill", "repair")
     }
     return bool(counts) and not (counts.get("pending") or counts.get("running"))
 

@@ -1,4 +1,4 @@
-"""A live stream that goes wrong: bad quotes are set aside in the open, a lost socket heals."""
+"""A live session that goes wrong: bad quotes are set aside in the open, lost sockets heal."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,13 +9,12 @@ import pytest
 
 from futures_pipeline.domain.sessions import minute_floor
 from futures_pipeline.storage.spool import Spool, from_payload
-from futures_pipeline.storage.tables import RAW_TABLES
 from futures_pipeline_tests.scenarios.conftest import (
     CollectorProcess,
     simulated,
     wait_until,
 )
-from futures_pipeline_tests.scenarios.test_killed_collector import lake_of
+from futures_pipeline_tests.scenarios.test_killed_collector import collecting, lake_of
 
 pytestmark = pytest.mark.scenario
 
@@ -104,7 +103,44 @@ def test_ctrl_c_gives_every_line_back(data: Path) -> None:
         assert collector.interrupt() == 0
         wait_until(lambda: not simulator.command(command="stats")["clients"], 10, "it has left")
         assert simulator.command(command="stats")["subscriptions"] == []
-    assert {table.name for table in RAW_TABLES} - {"index_snapshots"} <= {
+    assert {"futures_snapshots", "spot_snapshots", "bars_1m", "gateway_events"} <= {
         part.table for part in spool.partitions()
     }
     spool.close()
+
+
+def test_a_ghost_that_holds_the_client_id_is_left_for_the_next_id(data: Path) -> None:
+    spool = Spool(f"sqlite:///{data / 'collector.sqlite'}")
+    with (
+        simulated(START, 60.0, "ES", "--seed", "3") as simulator,
+        collecting(data, {**simulator.variables, **ONE_SESSION}) as collector,
+    ):
+        wait_until(partial(has_rows, spool, 2), 30, "two snapshots")
+        assert simulator.command(command="stats")["clients"] == [17]
+        assert simulator.command(command="fault", name="326")["ok"]
+        wait_until(lambda: simulator.command(command="stats")["clients"] == [18], 30, "client 18")
+        count = spooled(spool, "futures_snapshots").height
+        wait_until(partial(has_rows, spool, count + 3), 30, "snapshots of the new session")
+        assert simulator.command(command="stats")["orders_received"] == 0
+        assert collector.interrupt() == 0
+
+    assert collector.log.count("client_id_taken id=17") == 1
+    assert "breaker_open" not in collector.log
+    events = lake_of(data, spool).read("gateway_events").sort("starts_at")
+    assert events.filter(event="connected")["text"].to_list() == ["id 17", "id 18"]
+    (lost,) = events.filter(event="connection_lost").rows(named=True)
+    assert lost["starts_at"] < lost["ends_at"]
+    spool.close()
+
+
+def test_a_refusal_of_history_says_nothing_of_the_streams(data: Path) -> None:
+    spool = Spool(f"sqlite:///{data / 'collector.sqlite'}")
+    with simulated(START, 30.0, "ES,SPY", "--seed", "3") as simulator:
+        assert simulator.command(command="fault", name="162_no_permission", symbol="SPY")["ok"]
+        with collecting(data, {**simulator.variables, **ONE_SESSION}) as collector:
+            wait_until(lambda: "request_not_done" in collector.log, 30, "history is refused")
+            wait_until(lambda: spooled(spool, "spot_snapshots").height > 2, 30, "quotes of SPY")
+            assert collector.interrupt() == 0
+    spool.close()
+
+    assert "stream_refused contract=SPY" not in collector.log
