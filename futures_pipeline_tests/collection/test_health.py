@@ -177,8 +177,13 @@ def test_what_is_lost_just_before_a_reset_window_has_its_patience_after_the_wind
 def test_nothing_else_is_hopeless() -> None:
     much_later = NOON + timedelta(hours=2)
 
-    for health in (Health(), told(1100, 1102), told(1100, 1101), told(2103), told(2105)):
+    for health in (Health(), told(1100, 1102), told(1100, 1101), told(2103, 2104), told(2105)):
         assert not health.is_hopeless(much_later)
+
+
+def test_a_market_farm_that_stays_broken_is_hopeless_as_well() -> None:
+    assert told(2103).is_hopeless(NOON + timedelta(hours=2))
+    assert not told(2103).is_hopeless(NOON + timedelta(minutes=1))
 
 
 @given(steps)
@@ -197,8 +202,8 @@ def test_a_later_lost_upstream_never_borrows_the_time_of_an_earlier_one(
     assert health.upstream_lost_at == lost_since
     assert (health.trouble is Cause.UPSTREAM_LOST) is (lost_since is not None)
     if health.is_hopeless(now):
-        assert lost_since is not None
-        assert now - lost_since > UPSTREAM_PATIENCE
+        since = lost_since or health.broken_farms[Farm.MARKET]
+        assert now - since > UPSTREAM_PATIENCE
 
 
 # --- a competing session ---------------------------------------------------------------------
