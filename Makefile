@@ -4,8 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO ?=
+FAULTS ?=
+SOAK ?=
+DAY ?=
+TORTURE ?=
 
-.PHONY: help setup demo check test bench
+.PHONY: help setup demo check test bench faults soak day torture
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -32,3 +36,15 @@ test: $(READY) ## all tests
 
 bench: $(READY) ## measurements against other tools
 	$(BIN)/python -m futures_pipeline_tests.bench
+
+faults: $(READY) ## every fault against the real collector, as a table (FAULTS="--only fin,stall" for options)
+	$(BIN)/python -m futures_pipeline_tests.faults matrix $(FAULTS)
+
+soak: $(READY) ## 1000 random faults over five sessions, 12 minutes (SOAK="--faults 200 --sessions 1" for less)
+	$(BIN)/python -m futures_pipeline_tests.faults soak $(SOAK)
+
+day: $(READY) ## simulated days: pause, nightly reset, change of the clocks, roll (DAY="--output day.md" for options)
+	$(BIN)/python -m futures_pipeline_tests.faults day $(DAY)
+
+torture: $(READY) ## kills, power cuts, full disks, damaged files against the lake, 6 minutes (TORTURE="--quick" for less)
+	$(BIN)/python -m futures_pipeline_tests.torture $(TORTURE)

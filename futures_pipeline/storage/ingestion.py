@@ -6,19 +6,18 @@ crash anywhere can only repeat work, never rows.
 
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import polars as pl
 
-from futures_pipeline.domain.instruments import Instrument
-from futures_pipeline.domain.sessions import TradingCalendar
-from futures_pipeline.storage.judging import Court, judge
-from futures_pipeline.storage.lake import CommitConflict, Lake, Once, OpenTable
+from futures_pipeline.storage.journal import Ingestion, judged_rows, quarantine_id, source_id
+from futures_pipeline.storage.lake import CommitConflict, LakeDamaged, Once, OpenTable
 from futures_pipeline.storage.merge import Merge, merge_rows
-from futures_pipeline.storage.spool import Spool
+from futures_pipeline.storage.repair import heal
 from futures_pipeline.storage.tables import QUARANTINE, Table
+
+__all__ = ["MAX_TRIES", "MOST_FILES", "IngestReport", "Ingestion", "ingest_partition", "source_id"]
 
 MAX_TRIES = 8
 # A session that has this many files is rewritten as one with its next rows: a file a minute
@@ -43,29 +42,24 @@ class IngestReport:
         return sum(self.refused.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Ingestion:
-    """Where rows come from and go to, and what they may be about."""
-
-    lake: Lake
-    spool: Spool
-    instruments: Sequence[Instrument]
-    calendar: TradingCalendar
-    run_id: str
-
-
-def source_id(table: str, session_date: date) -> str:
-    """Return the application id under which a partition's spool position is committed."""
-    return f"spool:{table}:{session_date}"
-
-
 def ingest_partition(
     ingestion: Ingestion, table: Table, session_date: date, now: datetime
 ) -> IngestReport:
     """Bring the spool's new batches of one table and session into the lake.
 
-    ``now`` becomes ``ingested_at``. Repeats itself when another writer was faster.
+    ``now`` becomes ``ingested_at``. Repeats itself when another writer was faster, and once
+    after it has repaired a table that is damaged.
     """
+    try:
+        return _until_first(ingestion, table, session_date, now)
+    except LakeDamaged:
+        heal(ingestion, [table.name, QUARANTINE.name], now)
+        return _until_first(ingestion, table, session_date, now)
+
+
+def _until_first(
+    ingestion: Ingestion, table: Table, session_date: date, now: datetime
+) -> IngestReport:
     for attempt in range(MAX_TRIES):
         try:
             return _ingest(ingestion, table, session_date, now)
@@ -83,14 +77,12 @@ def _ingest(ingestion: Ingestion, table: Table, session_date: date, now: datetim
     batches = ingestion.spool.read_after(table.name, session_date, done)
     if not batches:
         return IngestReport(session_date, last_seq=done, version=target.version)
-    court = Court(table, session_date, table.symbols(ingestion.instruments), ingestion.calendar)
-    judged = judge(batches, court)
-    refused = _stamped(judged.refused, now).with_columns(source_table=pl.lit(table.name))
+    judged = judged_rows(ingestion, table, session_date, batches, now)
+    refused = judged.refused
     last_seq = batches[-1].seq
-    _quarantine(ingestion, refused, Once(f"quarantine:{app_id}", last_seq))
-    incoming = _stamped(judged.good, now).select(table.names)
+    _quarantine(ingestion, refused, Once(quarantine_id(table.name, session_date), last_seq))
     stored = target.read([session_date])
-    merged = merge_rows(stored, incoming, table)
+    merged = merge_rows(stored, judged.good, table)
     if merged.partition is None and target.files(session_date) >= MOST_FILES:
         merged = replace(merged, partition=pl.concat([stored, merged.added]).sort(table.order))
     _commit(target, merged, Once(app_id, last_seq), session_date, ingestion.run_id)
@@ -103,10 +95,6 @@ def _ingest(ingestion: Ingestion, table: Table, session_date: date, now: datetim
         last_seq=last_seq,
         version=target.version,
     )
-
-
-def _stamped(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    return rows.with_columns(ingested_at=pl.lit(now).dt.cast_time_unit("us"))
 
 
 def _quarantine(ingestion: Ingestion, refused: pl.DataFrame, once: Once) -> None:

@@ -7,7 +7,7 @@ from.
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -320,6 +320,28 @@ class Spool:
         )
         with self._transaction() as connection:
             return [Batch(*row) for row in connection.execute(query)]
+
+    def prune(self, committed: Mapping[tuple[str, date], int], before: datetime) -> int:
+        """Drop the payloads of batches that the lake has for good; return how many batches.
+
+        Args:
+            committed: by table and session, the last ``seq`` that is durable in the lake.
+            before: only batches kept before this go.
+
+        A batch's header stays, so that positions and row counts stay what they were.
+        """
+        old = (BATCHES.c.created_at < before) & (sa.func.length(BATCHES.c.payload) > 0)
+        dropped = 0
+        with self._transaction() as connection:
+            for (table, session_date), seq in committed.items():
+                done = sa.update(BATCHES).where(
+                    BATCHES.c.table_name == table,
+                    BATCHES.c.session_date == session_date,
+                    BATCHES.c.seq <= seq,
+                    old,
+                )
+                dropped += int(connection.execute(done.values(payload=b"", checksum=None)).rowcount)
+        return dropped
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

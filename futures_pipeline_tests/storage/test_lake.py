@@ -1,5 +1,7 @@
 """Tables are opened, appended to once, replaced by session and read as of a version."""
 
+import os
+import time
 from datetime import date, timedelta
 
 import polars as pl
@@ -107,3 +109,78 @@ def test_rows_come_in_the_tables_order(lake: Lake) -> None:
 
     read = lake.read(NAME).select("symbol", "timestamp").rows()
     assert read == sorted(read)
+
+
+def test_reads_as_of_a_time_by_what_commits_say_of_themselves(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    before = table.log.made_at(0)
+    time.sleep(0.002)  # commits are stamped to the millisecond
+    table.append(quotes(), Once("a", 1), {})
+    made_at = table.log.made_at(1)
+    for path in table.log.directory.glob("*.json"):
+        os.utime(path, (0, 0))  # as a copy of the lake has other times
+
+    assert lake.read(NAME, as_of=before).is_empty()
+    assert lake.read(NAME, as_of=made_at).height == 2
+    assert lake.read(NAME, as_of=made_at + timedelta(days=1)).height == 2
+    with pytest.raises(LakeError, match="nothing is kept from as early as"):
+        lake.read(NAME, as_of=before - timedelta(days=1))
+
+
+def test_sessions_replaced_side_by_side_do_not_conflict(lake: Lake) -> None:
+    """A back-fill in parallel: both read the same version, and touch other sessions."""
+    table = lake.open_or_create(NAME)
+    table.append(pl.concat([quotes(SESSION, 3), quotes(NEXT, 4)]), Once("a", 1), {})
+    first, second, third = (lake.open_or_create(NAME) for _ in range(3))
+    first.replace([SESSION], quotes(SESSION, 1), {}, Once("one", 1))
+    second.replace([NEXT], quotes(NEXT, 2), {}, Once("two", 1))
+    third.append(quotes(NEXT + timedelta(days=1)), Once("three", 1), {})
+
+    assert lake.read(NAME)["session_date"].value_counts().sort("session_date")[
+        "count"
+    ].to_list() == [1, 2, 2]
+
+
+def test_one_session_replaced_twice_conflicts(lake: Lake) -> None:
+    lake.open_or_create(NAME).append(quotes(), Once("a", 1), {})
+    first, second = lake.open_or_create(NAME), lake.open_or_create(NAME)
+    first.replace([SESSION], quotes(count=1), {})
+
+    with pytest.raises(CommitConflict, match=NAME):
+        second.replace([SESSION], quotes(count=3), {})
+    assert lake.read(NAME).height == 1
+
+
+def test_the_same_rows_may_be_appended_twice(lake: Lake) -> None:
+    """A file's name is its own even when its bytes are not: no row is dropped in silence."""
+    table = lake.open_or_create(NAME)
+    table.append(quotes(), Once("a", 1), {})
+    table.append(quotes(), Once("b", 1), {})
+
+    assert lake.read(NAME).height == 4
+
+
+def test_rows_of_another_type_are_refused(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    with pytest.raises(LakeError, match="nothing was added"):
+        table.append(quotes().with_columns(bid=pl.lit("much")), Once("a", 1), {})
+    assert lake.read(NAME).is_empty()
+
+
+def test_other_delta_readers_see_the_same_rows(lake: Lake) -> None:
+    table = lake.open_or_create(NAME)
+    table.append(pl.concat([quotes(SESSION, 3), quotes(NEXT, 4)]), Once("a", 1), {})
+    table.replace([SESSION], quotes(SESSION, 2), {})
+
+    read = pl.read_delta(str(lake.path(NAME))).select(table.table.names).sort(table.table.order)
+    assert read.equals(lake.read(NAME))
+    assert table.scan().filter(pl.col("session_date") == NEXT).collect().height == 4
+
+
+def test_a_lake_of_an_earlier_layout_is_refused_with_its_remedy(lake: Lake) -> None:
+    pl.DataFrame(quotes()).write_delta(
+        lake.path(NAME), delta_write_options={"partition_by": ["session_date"]}
+    )
+
+    with pytest.raises(LakeError, match="fills it again from the spool"):
+        lake.read(NAME)
