@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from futures_pipeline_tests.bench.analysis import analysis_jobs
 from futures_pipeline_tests.bench.jobs import change_jobs, commit_jobs, latest_jobs
 from futures_pipeline_tests.bench.timing import measure
 
@@ -20,6 +21,7 @@ def main() -> None:
             *change_jobs(sessions=(2, 20)),
             *commit_jobs(Path(directory), commits=(30, 300)),
             *latest_jobs(Path(directory)),
+            *analysis_jobs(),
         ]
         for title, rivals in track(jobs, description="Measuring", console=console):
             results = measure(rivals)

@@ -1,0 +1,1 @@
+"""How much two markets move together: with an effective sample size and an interval."""

@@ -1,0 +1,1 @@
+"""The inner loops that no library has; each has a slow, obvious twin in the tests."""

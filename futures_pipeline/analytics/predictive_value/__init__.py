@@ -1,0 +1,1 @@
+"""Whether a futures return says anything about the spot return after it."""

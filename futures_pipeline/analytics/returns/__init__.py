@@ -1,0 +1,1 @@
+"""Prices on a grid, their returns, and pairs of them."""
