@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from futures_pipeline.storage.tables.changes import CHANGE_METRICS
 from futures_pipeline.storage.tables.coverage import COVERAGE, GAPS
+from futures_pipeline.storage.tables.crypto import CRYPTO_SNAPSHOTS
 from futures_pipeline.storage.tables.events import GATEWAY_EVENTS
 from futures_pipeline.storage.tables.market import (
     BARS_1M,
@@ -19,6 +20,7 @@ __all__ = [
     "BARS_1M",
     "CHANGE_METRICS",
     "COVERAGE",
+    "CRYPTO_SNAPSHOTS",
     "FUTURES_SNAPSHOTS",
     "GAPS",
     "GATEWAY_EVENTS",
@@ -39,6 +41,7 @@ RAW_TABLES: Sequence[Table] = (
     FUTURES_SNAPSHOTS,
     SPOT_SNAPSHOTS,
     INDEX_SNAPSHOTS,
+    CRYPTO_SNAPSHOTS,
     BARS_1M,
     GATEWAY_EVENTS,
     OPTION_SNAPSHOTS,

@@ -24,9 +24,9 @@ IDENTITY = (
         "contract",
         pl.String,
         False,
-        "local symbol of the contract, ESH6; the symbol itself for ETFs and indexes",
+        "local symbol of the contract, ESH6; the symbol itself for all but futures",
     ),
-    Column("con_id", pl.Int64, False, "the broker's contract id"),
+    Column("con_id", pl.Int64, True, "the broker's contract id; null for a pair, which has none"),
     Column("expiry", pl.Date, True, "last trade date; null for what does not expire"),
     Column(
         "session_date", pl.Date, False, "trade date of the Globex session (18:00 to 17:00 New York)"
@@ -110,7 +110,7 @@ INDEX_SNAPSHOTS = _snapshots(
 
 BARS_1M = Table(
     name="bars_1m",
-    description="One-minute bars of every symbol, from 5-second bars or from the broker's history.",
+    description="One-minute bars of every symbol, as they were streamed or from history.",
     columns=(
         *IDENTITY,
         Column("ts_start", UTC_TIME, False, "start of the minute, UTC; names the bar"),
@@ -123,7 +123,11 @@ BARS_1M = Table(
         Column("wap", pl.Float64, True, "volume-weighted average price; null when not delivered"),
         Column("trade_count", pl.Int64, True, "number of trades; null when not delivered"),
         Column(
-            "source", pl.String, False, "history (the broker's own bar) or realtime (5-second bars)"
+            "source",
+            pl.String,
+            False,
+            "history (asked for afterwards) or realtime (the broker's 5-second bars, or a pair's "
+            "finished minute as the exchange streamed it)",
         ),
         Column(
             "data_type",

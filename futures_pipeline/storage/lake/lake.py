@@ -1,0 +1,163 @@
+"""The Delta tables under one root: open, read as of a moment, create."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from futures_pipeline.domain.errors import LakeError
+from futures_pipeline.storage.lake.archive import archive_root
+from futures_pipeline.storage.lake.commit_log import CommitLog, version_of
+from futures_pipeline.storage.lake.data_files import MONTH
+from futures_pipeline.storage.lake.durable import LakeDamaged, make_directory, sync
+from futures_pipeline.storage.lake.open_table import NO_HOOKS, OpenTable, as_lake_error
+from futures_pipeline.storage.tables import TABLES, Table
+
+REPAIR = "call: futures-pipeline lake repair"
+
+
+class Lake:
+    """The tables under one root directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._checked: set[tuple[str, str]] = set()
+
+    def open(self, name: str, as_of: int | datetime | None = None) -> OpenTable | None:
+        """Return a table at its latest version, or at a version or time; None if absent.
+
+        A time is that of the machine when a commit was made. The log a version is read from
+        is compared with its digests, each file once a process.
+
+        Raises:
+            LakeDamaged: a commit that was durable is gone or changed.
+            LakeError: the table is there and cannot be read at that version.
+        """
+        root = self.path(name)
+        if as_of is not None:
+            return self._open_as_of(name, as_of) if root.exists() else None
+        with as_lake_error(name, "cannot be read"):
+            handle = _newest(root, name)
+        version = -1 if handle is None else handle.version()
+        with as_lake_error(name, "its log cannot be read"):
+            watermark = CommitLog(root).watermark()
+        if version < watermark:
+            raise LakeDamaged(
+                f"table {name}: version {version} is the newest that can be read, version "
+                f"{watermark} was durable; {REPAIR}"
+            )
+        self._check(name, root, version)
+        return None if handle is None else OpenTable(TABLES[name], handle, root)
+
+    def _open_as_of(self, name: str, as_of: int | datetime) -> OpenTable | None:
+        """Return a table as of a moment, from its archive when that was long ago."""
+        with as_lake_error(name, f"cannot be read as of {as_of}"):
+            root, version = _place(self.path(name), as_of)
+            handle = _newest(root, name)
+            if handle is not None:
+                _go_to(handle, name, version)
+        self._check(name, root, version)
+        return None if handle is None else OpenTable(TABLES[name], handle, root)
+
+    def open_or_create(self, name: str) -> OpenTable:
+        """Return a table at its latest version, empty if it was absent, to write to.
+
+        Commits that a killed writer left are made durable first.
+        """
+        table = self.open(name)
+        if table is None:
+            self._create(TABLES[name])
+            table = self.open(name)
+            assert table is not None
+        with as_lake_error(name, "its log cannot be made durable"):
+            table.log.make_durable(table.version)
+        return table
+
+    def read(
+        self,
+        name: str,
+        session_dates: Sequence[date] | None = None,
+        as_of: int | datetime | None = None,
+    ) -> pl.DataFrame:
+        """Return the rows of a table; an empty frame with its columns when it is absent.
+
+        ``as_of``: a version, or the machine's time of a commit; None for now.
+        """
+        table = self.open(name, as_of)
+        return (
+            pl.DataFrame(schema=TABLES[name].schema) if table is None else table.read(session_dates)
+        )
+
+    def path(self, name: str) -> Path:
+        """Return the directory of a table."""
+        return self.root / TABLES[name].name
+
+    def _create(self, table: Table) -> None:
+        root = self.path(table.name)
+        with as_lake_error(table.name, "cannot be created"):
+            make_directory(root / "_delta_log")
+            write_deltalake(
+                str(root),
+                pl.DataFrame(schema={**table.schema, MONTH: pl.String}),
+                mode="ignore",
+                partition_by=[MONTH],
+                name=table.name,
+                description=table.description,
+                configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
+                post_commithook_properties=NO_HOOKS,
+            )
+            sync(root)
+
+    def _check(self, name: str, root: Path, version: int) -> None:
+        """Compare what a version is read from with what was made durable."""
+        log = CommitLog(root)
+        with as_lake_error(name, "its log cannot be read"):
+            fresh = [file for file in log.segment(version) if (name, file) not in self._checked]
+            damaged, watermark = log.damaged(fresh), log.watermark()
+        if damaged:
+            raise LakeDamaged(
+                f"table {name}: {', '.join(damaged)} of its log is not what was committed; {REPAIR}"
+            )
+        self._checked.update((name, file) for file in fresh if version_of(file) <= watermark)
+
+
+def _place(root: Path, as_of: int | datetime) -> tuple[Path, int]:
+    """Return the directory and the version that a moment is read from.
+
+    Raises:
+        LakeError: nothing is kept from so long ago.
+    """
+    for place in (root, archive_root(root)):
+        log = CommitLog(place)
+        if isinstance(as_of, int):
+            if as_of >= min(log.commits(), default=as_of + 1):
+                return place, as_of
+        elif (version := log.version_at(as_of)) is not None:
+            return place, version
+    at = as_of if isinstance(as_of, int) else f"{as_of:%Y-%m-%d %H:%M:%S} UTC"
+    raise LakeError(
+        f"table {root.name}: nothing is kept from as early as {at}, so it cannot be read as of "
+        f"{at}; choose a later one"
+    )
+
+
+def _go_to(handle: DeltaTable, name: str, version: int) -> None:
+    try:
+        handle.load_as_version(version)
+    except DeltaError as error:
+        raise LakeError(
+            f"table {name}: cannot be read as of {version} ({error}); its newest "
+            f"version is {handle.version()}, choose one that is kept"
+        ) from error
+
+
+def _newest(root: Path, name: str) -> DeltaTable | None:
+    try:
+        return DeltaTable(str(root))
+    except TableNotFoundError:
+        return None
+    except DeltaError as error:
+        raise LakeDamaged(f"table {name}: its log cannot be read ({error}); {REPAIR}") from error
