@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from futures_pipeline.commands.cli import cli
+import click
+
+from futures_pipeline.commands.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -12,8 +14,8 @@ README = (ROOT / "README.md").read_text()
 def test_every_command_of_the_readme_exists() -> None:
     named = set(re.findall(r"futures-pipeline ([a-z]+)", README))
 
-    assert {"demo", "run", "collect", "simulate"} <= named
-    assert named <= set(cli.commands)
+    assert {"demo", "run", "collect", "doctor", "backfill", "coverage", "simulate"} <= named
+    assert named <= set(COMMANDS)
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
@@ -24,14 +26,16 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 
 def test_every_option_of_the_readme_exists() -> None:
-    options = {option for name in cli.commands for option in known_options(name)}
+    options = {option for name in COMMANDS for option in known_options(name)}
 
     assert set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README)) <= options
 
 
 def known_options(command: str) -> set[str]:
     """Return the long options of a command."""
-    return {option for parameter in cli.commands[command].params for option in parameter.opts}
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
+    return {option for parameter in found.params for option in parameter.opts}
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
