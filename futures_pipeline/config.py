@@ -19,6 +19,7 @@ from futures_pipeline.domain.clock import Clock, parse_clock
 from futures_pipeline.domain.contracts import parse_local_symbol
 from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError, UnknownSymbol
 from futures_pipeline.domain.instruments import (
+    PAIR_PATTERN,
     UNIVERSE,
     Instrument,
     select_instruments,
@@ -129,12 +130,42 @@ class DagsterSettings(Section):
     )
 
 
+class AnalysisSettings(Section):
+    """Which pairs are analysed, over how long, and how often."""
+
+    pairs: tuple[str, ...] = Field(
+        ("ES-SPY", "NQ-QQQ", "RTY-IWM"), description="futures and spot symbol with - between"
+    )
+    sessions: int = Field(
+        60, ge=7, le=500, description="sessions that lead-lag and predictive value look back over"
+    )
+    interval_seconds: int = Field(
+        300, ge=5, le=86_400, description="machine seconds between two looks at what is behind"
+    )
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("pairs")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in value:
+            legs = pair.split("-")
+            known = [leg in UNIVERSE or PAIR_PATTERN.fullmatch(leg) for leg in legs]
+            if len(set(legs)) != 2 or len(legs) != 2 or not all(known):
+                raise ValueError("two known symbols with - between, such as ES-SPY")
+        return tuple(dict.fromkeys(value))
+
+
 class Settings(Section):
     """Everything a process of the pipeline is told."""
 
     gateway: GatewaySettings = GatewaySettings()
     collection: CollectionSettings = CollectionSettings()
     dagster: DagsterSettings = DagsterSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
     data: Path = Path("data")
     clock_text: str = ""
 
@@ -156,12 +187,12 @@ class Settings(Section):
 
     def fingerprint(self) -> str:
         """Return a short hash of the settings that shape results, for receipts."""
-        shaping = self.model_dump(mode="json", include={"collection", "clock_text"})
+        shaping = self.model_dump(mode="json", include={"collection", "analysis", "clock_text"})
         text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-SECTIONS = ("gateway", "collection", "dagster")
+SECTIONS = ("gateway", "collection", "dagster", "analysis")
 
 
 def load_settings(

@@ -5,13 +5,15 @@ The column form of ``domain.sessions``, which stays the definition; tests compar
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from futures_pipeline.domain.errors import CalendarError
 from futures_pipeline.domain.instruments import Kind
-from futures_pipeline.domain.sessions import Timetable, TradingCalendar
+from futures_pipeline.domain.sessions import Session, Timetable, TradingCalendar
 
 UTC_TIME = pl.Datetime("us", "UTC")
 
@@ -28,13 +30,30 @@ def market_hours(kind: Kind, calendar: TradingCalendar) -> Timetable:
     """Return the hours in which prices of a kind of instrument count as continuous.
 
     Futures: Globex. ETFs: NYSE 04:00 to 20:00 New York. Indexes: NYSE 09:30 to 16:00.
+    Pairs of currencies: always, as Globex sessions without pauses between them.
     """
+    if kind is Kind.CRYPTO:
+        return without_pauses(calendar.globex)
     hours = {
         Kind.FUTURE: calendar.globex,
         Kind.ETF: calendar.extended,
         Kind.INDEX: calendar.regular,
     }
     return hours[kind]
+
+
+@lru_cache(maxsize=8)
+def without_pauses(market: Timetable) -> Timetable:
+    """Return sessions that begin where the one before ended, with the dates they had.
+
+    A moment keeps its session date: a pause belongs to the session after it.
+    """
+    sessions = market.sessions
+    joined = [
+        Session(session.session_date, before.closes_at, session.closes_at)
+        for before, session in pairwise(sessions)
+    ]
+    return Timetable(f"{market.name} without pauses", [*sessions[:1], *joined])
 
 
 def utc_microseconds(column: str) -> pl.Expr:

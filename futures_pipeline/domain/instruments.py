@@ -13,6 +13,11 @@ SYMBOL_PATTERN = re.compile(r"[A-Z0-9]+(?:[./=_-][A-Z0-9]+)*")
 MAX_SYMBOL_LENGTH = 24
 # In place of a symbol, where something is about every one.
 ALL_SYMBOLS = "*"
+# Base and quote currency, such as BTC/USDT.
+PAIR_PATTERN = re.compile(r"[A-Z0-9]{2,11}/[A-Z0-9]{2,11}")
+# Source: Binance exchangeInfo, PRICE_FILTER. No pair there has a finer step than the last.
+PRICE_STEPS = {"BTC/USDT": 0.01, "ETH/USDT": 0.01}
+FINEST_PRICE_STEP = 1e-8
 
 
 class Kind(StrEnum):
@@ -21,12 +26,14 @@ class Kind(StrEnum):
     FUTURE = "future"
     ETF = "etf"
     INDEX = "index"
+    CRYPTO = "crypto"
 
 
 SNAPSHOT_TABLES: Mapping[Kind, str] = {
     Kind.FUTURE: "futures_snapshots",
     Kind.ETF: "spot_snapshots",
     Kind.INDEX: "index_snapshots",
+    Kind.CRYPTO: "crypto_snapshots",
 }
 
 
@@ -34,7 +41,8 @@ SNAPSHOT_TABLES: Mapping[Kind, str] = {
 class Instrument:
     """One root symbol.
 
-    ``tick_size`` is in price units; ``multiplier`` in US dollars a point (a share for ETFs).
+    ``tick_size`` is in price units; ``multiplier`` in US dollars a point (a share for ETFs), for
+    a pair in its quote currency.
     """
 
     symbol: str
@@ -49,9 +57,33 @@ class Instrument:
         return SNAPSHOT_TABLES[self.kind]
 
 
+def pair(symbol: str) -> Instrument:
+    """Return a pair of currencies, traded around the clock; any pair is one by its form.
+
+    Raises:
+        ConfigurationError: ``symbol`` is no base and quote currency with a slash between.
+
+    >>> pair("ETH/USDT").snapshot_table
+    'crypto_snapshots'
+    """
+    if not PAIR_PATTERN.fullmatch(symbol):
+        raise ConfigurationError("pair", symbol, "base and quote currency, such as BTC/USDT")
+    step = PRICE_STEPS.get(symbol, FINEST_PRICE_STEP)
+    return Instrument(symbol, Kind.CRYPTO, "BINANCE", step, 1.0, symbol)
+
+
+class _Universe(dict[str, Instrument]):
+    """What the broker lists. A pair is found as well, but not listed: settings name the pairs."""
+
+    def __missing__(self, symbol: str) -> Instrument:
+        if not PAIR_PATTERN.fullmatch(symbol):
+            raise KeyError(symbol)
+        return pair(symbol)
+
+
 # Source: CME and NYSE Arca contract specifications; RTY trades in 0.10 points at 50 dollars.
-UNIVERSE: Mapping[str, Instrument] = {
-    instrument.symbol: instrument
+UNIVERSE: Mapping[str, Instrument] = _Universe(
+    (instrument.symbol, instrument)
     for instrument in (
         Instrument("ES", Kind.FUTURE, "CME", 0.25, 50.0, "E-mini S&P 500"),
         Instrument("NQ", Kind.FUTURE, "CME", 0.25, 20.0, "E-mini Nasdaq-100"),
@@ -61,7 +93,7 @@ UNIVERSE: Mapping[str, Instrument] = {
         Instrument("IWM", Kind.ETF, "SMART", 0.01, 1.0, "iShares Russell 2000 ETF"),
         Instrument("VIX", Kind.INDEX, "CBOE", 0.01, 1.0, "Cboe Volatility Index"),
     )
-}
+)
 
 
 def checked_symbol(symbol: str) -> str:
@@ -76,7 +108,7 @@ def checked_symbol(symbol: str) -> str:
 
 
 def select_instruments(symbols: Iterable[str]) -> tuple[Instrument, ...]:
-    """Return the instruments of ``symbols``, in their order.
+    """Return the broker's instruments of ``symbols``, in their order.
 
     Raises:
         UnknownSymbol: a symbol is not in the universe.

@@ -5,36 +5,69 @@ import dagster as dg
 from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.coverage import coverage_assets
 from futures_pipeline.orchestration.derived import change_metrics_asset
+from futures_pipeline.orchestration.operations import UPKEEP, UPKEEP_JOB, upkeep_schedule
 from futures_pipeline.orchestration.partitions import session_partitions
+from futures_pipeline.orchestration.quality import QUALITY_JOB, freshness_checks, pair_checks
+from futures_pipeline.orchestration.quality_schedule import quality_schedule
 from futures_pipeline.orchestration.raw import SPOOL, quarantine_asset, raw_asset
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.sensors import INGEST_JOB, build_spool_sensor
+from futures_pipeline.orchestration.sensors.alerts import build_alert_sensor
+from futures_pipeline.orchestration.sensors.derived import DERIVE_JOB, build_derived_sensor
+from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, build_spool_sensor
 from futures_pipeline.storage.tables import RAW_TABLES
 
 
 def build_defs(settings: Settings) -> dg.Definitions:
-    """Return the assets, job and sensor that work on one configuration.
+    """Return the assets, checks, jobs, sensors and schedules of one configuration.
 
     Steps of a run share one process: a process a step costs four times as much.
     """
     workbench = Workbench(settings)
     partitions = session_partitions(settings.dagster.first_session, workbench.calendar.globex)
-    assets = [
-        *(raw_asset(table, partitions) for table in RAW_TABLES),
-        quarantine_asset(partitions),
-        coverage_assets(partitions),
-        change_metrics_asset(partitions),
-    ]
-    job = dg.define_asset_job(
-        INGEST_JOB,
-        selection=dg.AssetSelection.assets(*assets),
-        description="Brings the spool's new rows into the lake and computes what follows.",
-    )
     interval = settings.dagster.ingest_interval_seconds
+    raw = [*(raw_asset(table, partitions) for table in RAW_TABLES), quarantine_asset(partitions)]
+    derived = [coverage_assets(partitions), change_metrics_asset(partitions)]
+    assets = [*raw, *derived, *UPKEEP]
+    series = [pair_checks, freshness_checks]
+    checks = [key for defined in (*assets, *series) for key in defined.check_keys]
     return dg.Definitions(
         assets=[SPOOL, *assets],
-        jobs=[job],
-        sensors=[build_spool_sensor(partitions, interval)],
+        asset_checks=series,
+        jobs=_jobs(raw, derived),
+        sensors=[
+            build_spool_sensor(partitions, interval),
+            build_derived_sensor(partitions, interval),
+            build_alert_sensor(checks, [INGEST_JOB, DERIVE_JOB, UPKEEP_JOB]),
+        ],
+        schedules=[quality_schedule, upkeep_schedule],
         resources={"workbench": workbench},
         executor=dg.in_process_executor,
     )
+
+
+def _jobs(
+    raw: list[dg.AssetsDefinition], derived: list[dg.AssetsDefinition]
+) -> list[dg.UnresolvedAssetJobDefinition]:
+    series = dg.AssetSelection.checks(pair_checks, freshness_checks)
+    return [
+        dg.define_asset_job(
+            INGEST_JOB,
+            selection=dg.AssetSelection.assets(*raw),
+            description="Brings the spool's new rows into the lake.",
+        ),
+        dg.define_asset_job(
+            DERIVE_JOB,
+            selection=dg.AssetSelection.assets(*derived),
+            description="Computes what follows from the stored rows of a session.",
+        ),
+        dg.define_asset_job(
+            QUALITY_JOB,
+            selection=series,
+            description="Looks for series that are stale, stand still, lag or do not belong.",
+        ),
+        dg.define_asset_job(
+            UPKEEP_JOB,
+            selection=dg.AssetSelection.assets(*UPKEEP),
+            description="Keeps the lake and Dagster's own storage in shape.",
+        ),
+    ]

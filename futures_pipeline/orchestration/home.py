@@ -12,6 +12,7 @@ from futures_pipeline.config import Settings, writable_directory
 from futures_pipeline.domain.errors import DataDirectoryError
 
 DEFINITIONS = "futures_pipeline.definitions"
+WEBSERVER = "futures_pipeline.orchestration.webserver"
 LOCATION = "futures_pipeline"
 INSTANCE_FILE = "dagster.yaml"
 WORKSPACE_FILE = "workspace.yaml"
@@ -120,15 +121,15 @@ def home_environment(home: Path) -> dict[str, str]:
 
 
 def webserver_command(home: Path, port: int) -> list[str]:
-    """Return the command of the UI on ``127.0.0.1:port``, valid in any directory."""
-    address = ["-h", "127.0.0.1", "-p", str(port)]
-    return [*PYTHON, "-m", "dagster_webserver", *address, *_workspace(home)]
+    """Return the command of the guarded UI on ``127.0.0.1:port``, valid in any directory."""
+    address = ["--port", str(port), "--workspace", _workspace(home)]
+    return [*PYTHON, "-m", WEBSERVER, *address]
 
 
 def daemon_command(home: Path) -> list[str]:
     """Return the command of the daemon: sensors, the run queue and run monitoring."""
-    return [*PYTHON, "-m", "dagster._daemon", "run", *_workspace(home)]
+    return [*PYTHON, "-m", "dagster._daemon", "run", "-w", _workspace(home)]
 
 
-def _workspace(home: Path) -> list[str]:
-    return ["-w", str((home / WORKSPACE_FILE).absolute())]
+def _workspace(home: Path) -> str:
+    return str((home / WORKSPACE_FILE).absolute())

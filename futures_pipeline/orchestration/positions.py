@@ -11,6 +11,7 @@ batch goes unnoticed once it is committed.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from threading import Lock
 
 from futures_pipeline.domain.sessions import Session, Timetable
 from futures_pipeline.orchestration.session_coverage import COVERAGE_INPUTS, SNAPSHOTS
@@ -100,21 +101,28 @@ class CommittedPositions:
     """Reads committed positions, and remembers them: they only grow.
 
     A table whose version has gone back was made anew; what was known of it is forgotten.
+    Sensors share it, and each is evaluated in a thread of its own.
     """
 
     lake: Lake
+    _one_at_a_time: Lock = field(default_factory=Lock)
     _known: dict[tuple[str, date], int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
 
-    def behind(self, raw: Positions, globex: Timetable, until: datetime) -> set[date]:
-        """Return the sessions of which a table has to catch up.
+    def raw_behind(self, raw: Positions) -> set[date]:
+        """Return the sessions of which a raw table has to reach ``raw``, the spool's positions."""
+        with self._one_at_a_time:
+            return self._behind(raw)
 
-        A raw table has to reach ``raw``, the positions of the spool; a derived one what the
-        lake has of the raw tables. ``until``: see :func:`coverage_position`.
+    def derived_behind(self, raw: Positions, globex: Timetable, until: datetime) -> set[date]:
+        """Return the sessions of which a derived table has to follow the lake's raw tables.
+
+        ``raw``: the spool's positions. ``until``: see :func:`coverage_position`.
         """
-        late = self._behind(raw)
-        days = {session_date for _, session_date in raw}
-        return late | self._behind(derived_positions(days, globex, self._known, until))
+        with self._one_at_a_time:
+            self._behind(raw)
+            days = {session_date for _, session_date in raw}
+            return self._behind(derived_positions(days, globex, self._known, until))
 
     def _behind(self, wanted: Positions) -> set[date]:
         late = self._late(wanted)

@@ -22,7 +22,7 @@ from futures_pipeline.storage.ingestion import (
 )
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.spool import Spool
-from futures_pipeline.storage.tables import QUARANTINE, Table
+from futures_pipeline.storage.tables import GATEWAY_EVENTS, QUARANTINE, Table
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,15 @@ class Workbench:
     def committed(self) -> CommittedPositions:
         return CommittedPositions(self.lake)
 
+    def ingestion(self, run_id: str) -> Ingestion:
+        """Return the way from the spool to the lake, as run ``run_id`` uses it."""
+        return Ingestion(self.lake, self.spool, self.instruments, self.calendar, run_id)
+
     def ingest(
         self, table: Table, session_dates: Sequence[date], run_id: str
     ) -> dict[date, IngestReport]:
         """Bring the spool's new batches of some sessions into the lake."""
-        ingestion = Ingestion(self.lake, self.spool, self.instruments, self.calendar, run_id)
+        ingestion = self.ingestion(run_id)
         return {
             session_date: ingest_partition(ingestion, table, session_date, self.clock.now())
             for session_date in session_dates
@@ -109,6 +113,13 @@ class Workbench:
         """Return the quarantine rows of some sessions that were meant for ``table``."""
         rows = self.lake.read(QUARANTINE.name, session_dates)
         return rows.filter(pl.col("source_table") == table.name)
+
+    def newest_events(self, sessions: int) -> pl.DataFrame:
+        """Return the rows of ``gateway_events`` of the newest stored sessions."""
+        opened = self.lake.open(GATEWAY_EVENTS.name)
+        if opened is None:
+            return pl.DataFrame(schema=GATEWAY_EVENTS.schema)
+        return opened.read(opened.session_dates()[-sessions:])
 
     def raw_rows(
         self, tables: Sequence[Table], session_dates: Sequence[date]

@@ -1,4 +1,4 @@
-"""Run the simulated gateway: ``python -m futures_pipeline.simulator``."""
+"""Run the simulated gateway and the simulated Binance: ``python -m futures_pipeline.simulator``."""
 
 import asyncio
 import json
@@ -11,6 +11,8 @@ import click
 
 from futures_pipeline.domain.clock import parse_clock
 from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.simulator.binance.exchange import Exchange
+from futures_pipeline.simulator.binance.prices import at_rest
 from futures_pipeline.simulator.broker import Broker
 from futures_pipeline.simulator.control import ControlPort
 from futures_pipeline.simulator.gateway import Gateway
@@ -30,6 +32,12 @@ log = logging.getLogger(__name__)
     "--port", type=click.IntRange(0, 65535), default=0, help="API port; 0 takes a free one."
 )
 @click.option("--control-port", type=click.IntRange(0, 65535), default=0, help="Port for commands.")
+@click.option(
+    "--binance-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the simulated Binance, streams and REST; 0 takes a free one.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=7, help="Seed of the generated market.")
 @click.option(
     "--lead-seconds",
@@ -61,6 +69,7 @@ log = logging.getLogger(__name__)
 def main(  # noqa: PLR0913 - one parameter an option
     port: int,
     control_port: int,
+    binance_port: int,
     seed: int,
     lead_seconds: float,
     recorded_paths: tuple[Path, ...],
@@ -75,8 +84,12 @@ def main(  # noqa: PLR0913 - one parameter an option
             click.echo(json.dumps(describe_files(recorded_paths).as_json()))
             return
         market = _market(recorded_paths, seed, lead_seconds)
-        broker = Broker(market, parse_clock(clock_text), limits=Limits(limits == "on"))
-        asyncio.run(_run(broker, port, control_port))
+        clock = parse_clock(clock_text)
+        broker = Broker(market, clock, limits=Limits(limits == "on"))
+        # With recorded futures the pairs go their own way.
+        index = market.index_path if isinstance(market, GeneratedMarket) else at_rest
+        exchange = Exchange(clock, seed, index)
+        asyncio.run(_run(broker, exchange, (port, control_port, binance_port)))
     except PipelineError as error:
         click.echo(str(error), err=True)
         sys.exit(WRONG_INPUT)
@@ -88,26 +101,29 @@ def _market(recorded_paths: tuple[Path, ...], seed: int, lead_seconds: float) ->
     return GeneratedMarket(seed, lead_seconds)
 
 
-async def _run(broker: Broker, port: int, control_port: int) -> None:
+async def _run(broker: Broker, exchange: Exchange, ports: tuple[int, int, int]) -> None:
     gateway = Gateway(broker)
-    control = ControlPort(gateway)
+    control = ControlPort(gateway, exchange)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, gateway.stopped.set)
     # Loads the calendar before a client waits for it, and refuses a clock outside of it.
     broker.calendar().session_date(broker.now())
-    await gateway.listen(port)
-    await control.listen(control_port)
+    await gateway.listen(ports[0])
+    await control.listen(ports[1])
+    await exchange.listen(ports[2])
     ready = {
         "ready": True,
         "port": gateway.port,
         "control_port": control.port,
+        "binance_port": exchange.port,
         "now": broker.now().isoformat(),
     }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     await gateway.stopped.wait()
     await control.close()
+    await exchange.close()
     await gateway.close()
 
 

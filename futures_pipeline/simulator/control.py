@@ -13,6 +13,8 @@ from typing import Any
 
 from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.domain.instruments import UNIVERSE
+from futures_pipeline.simulator.binance.exchange import Exchange
+from futures_pipeline.simulator.faults.binance import exchange_faults
 from futures_pipeline.simulator.faults.counting import Charge
 from futures_pipeline.simulator.faults.every import FAULTS
 from futures_pipeline.simulator.faults.plants import EDITS, Plant
@@ -29,11 +31,13 @@ class CommandError(ValueError):
 
 
 class ControlPort:
-    """Listens for commands that concern one gateway."""
+    """Listens for commands that concern one gateway, and the exchange beside it."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, exchange: Exchange | None = None) -> None:
         self.gateway = gateway
-        self.faults = InForce(gateway, FAULTS)
+        self.exchange = exchange
+        self.known = FAULTS if exchange is None else {**FAULTS, **exchange_faults(exchange)}
+        self.faults = InForce(gateway, self.known)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -107,6 +111,7 @@ async def _stats(control: ControlPort, _request: Arguments) -> Answer:
         "open_history": limits.open_history,
         "faults": control.faults.names,
         "silenced": sorted(broker.faults.silenced),
+        "binance": None if control.exchange is None else control.exchange.stats(),
     }
 
 
@@ -118,7 +123,7 @@ async def _fault(control: ControlPort, request: Arguments) -> Answer:
 
 
 async def _faults(control: ControlPort, _request: Arguments) -> Answer:
-    known = {name: fault.as_json() for name, fault in FAULTS.items()}
+    known = {name: fault.as_json() for name, fault in control.known.items()}
     return {"faults": known, "in_force": control.faults.names}
 
 

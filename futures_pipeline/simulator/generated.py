@@ -97,6 +97,10 @@ class GeneratedMarket:
         quote = quote_at(self, vix, hours_of(vix, self._calendar_until(at)), at)
         return quote.last / 100 * MODELS[listing.symbol].vol_ratio if quote else None
 
+    def index_path(self, start: int, seconds: int) -> Floats:
+        """Return the log index of the first family after each second from an epoch second on."""
+        return self._index_path(0, start, seconds)
+
     def _calendar_until(self, at: datetime) -> TradingCalendar:
         """Return a calendar that reaches beyond ``at``: one for all years asked so far.
 

@@ -60,8 +60,8 @@ def _stamped(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 def kept_batches(spool: Spool, table: str, session_date: date, seq: int) -> list[Batch]:
     """Return the batches up to ``seq`` whose rows the spool still has."""
-    return [batch for batch in spool.read_after(table, session_date, 0) if batch.seq <= seq
-            and batch.payload]  # fmt: skip
+    batches = spool.read_after(table, session_date, 0)
+    return [batch for batch in batches if batch.seq <= seq and batch.payload]
 
 
 def refile_refused(ingestion: Ingestion, now: datetime) -> int:

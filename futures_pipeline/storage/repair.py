@@ -35,16 +35,25 @@ class Healed:
 
 
 def heal(ingestion: Ingestion, names: Iterable[str], now: datetime) -> list[Healed]:
-    """Repair the logs of some tables and rebuild their damaged sessions.
+    """Repair the logs of some tables and rebuild their damaged sessions: reads every file.
 
     ``now`` becomes ``ingested_at`` of rows that come in again.
     """
     wanted = list(names)
-    done = repair_logs(ingestion.lake, wanted)
+    done = heal_logs(ingestion, wanted, now)
+    return done + _told(rebuild(ingestion, scrub(ingestion.lake, wanted).damages, now))
+
+
+def heal_logs(ingestion: Ingestion, names: Iterable[str], now: datetime) -> list[Healed]:
+    """Repair the logs of some tables, as at every start: reads the logs alone."""
+    done = repair_logs(ingestion.lake, names)
     if any(healed.table == QUARANTINE.name for healed in done):
         filed = refile_refused(ingestion, now)
         done.append(Healed(QUARANTINE.name, f"{filed} refused rows filed again from the spool"))
-    done += rebuild(ingestion, scrub(ingestion.lake, wanted).damages, now)
+    return _told(done)
+
+
+def _told(done: list[Healed]) -> list[Healed]:
     for healed in done:
         log.warning(
             "lake_healed table=%s lost_rows=%d did=%s", healed.table, healed.lost_rows, healed.did

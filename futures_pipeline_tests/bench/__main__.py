@@ -9,6 +9,7 @@ from rich.table import Table
 
 from futures_pipeline_tests.bench.analysis import analysis_jobs
 from futures_pipeline_tests.bench.jobs import change_jobs, commit_jobs, latest_jobs
+from futures_pipeline_tests.bench.lake_jobs import lake_jobs
 from futures_pipeline_tests.bench.timing import measure
 
 
@@ -21,6 +22,7 @@ def main() -> None:
             *change_jobs(sessions=(2, 20)),
             *commit_jobs(Path(directory), commits=(30, 300)),
             *latest_jobs(Path(directory)),
+            *lake_jobs(Path(directory), years=10.0),
             *analysis_jobs(),
         ]
         for title, rivals in track(jobs, description="Measuring", console=console):

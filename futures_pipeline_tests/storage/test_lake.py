@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from futures_pipeline.domain.errors import LakeError
 from futures_pipeline.storage.lake import CommitConflict, Lake, Once
@@ -184,3 +186,40 @@ def test_a_lake_of_an_earlier_layout_is_refused_with_its_remedy(lake: Lake) -> N
 
     with pytest.raises(LakeError, match="fills it again from the spool"):
         lake.read(NAME)
+
+
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(["append", "replace"]), st.integers(0, 3), st.integers(0, 3)),
+    st.just(("gather", 0, 0)),
+    st.just(("checkpoint", 0, 0)),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(STEPS, max_size=12))
+def test_any_sequence_of_writes_leaves_what_a_dict_would_hold(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]
+) -> None:
+    """Sessions are split, gathered and summed up; every version stays what it was."""
+    lake = Lake(tmp_path_factory.mktemp("model"))
+    held: dict[date, int] = {}
+    history = [0]
+    for what, number, count in steps:
+        table, day = lake.open_or_create(NAME), SESSION + timedelta(days=number)
+        if what == "append":
+            table.append(quotes(day, count), Once("a", len(history)), {})
+            held[day] = held.get(day, 0) + count
+        elif what == "replace":
+            table.replace([day], quotes(day, count), {})
+            held[day] = count
+        elif what == "gather" and table.data_files():
+            table.gather(table.data_files())
+        elif what == "checkpoint":
+            table.checkpoint()
+        history += [sum(held.values())] * (table.version + 1 - len(history))
+
+    again = Lake(lake.root)
+    counts = again.read(NAME)["session_date"].value_counts()
+    assert dict(counts.iter_rows()) == {day: count for day, count in held.items() if count}
+    if steps:
+        assert [again.read(NAME, as_of=v).height for v in range(len(history))] == history

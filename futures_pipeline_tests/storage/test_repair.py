@@ -10,7 +10,7 @@ import pytest
 from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
 from futures_pipeline.storage.lake import Lake, LakeDamaged, Once
 from futures_pipeline.storage.lake.commit_log import CommitLog, checkpoint_name, commit_name
-from futures_pipeline.storage.repair import heal, repair_logs
+from futures_pipeline.storage.repair import heal, heal_logs, repair_logs
 from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, QUARANTINE
 from futures_pipeline_tests.storage.killed_ingester import next_batch
 from futures_pipeline_tests.storage.rows import AT, SESSION
@@ -106,7 +106,7 @@ def test_ingestion_repairs_the_log_and_repeats_what_was_lost(
 def test_what_was_taken_out_is_set_aside_not_deleted(ingestion: Ingestion) -> None:
     fill(ingestion)
     tear_it(log_of(ingestion))
-    (done,) = repair_logs(ingestion.lake, [BARS_1M.name])
+    (done,) = heal_logs(ingestion, [BARS_1M.name], AT)
 
     assert "went back from version 6 to 5" in done.did
     (kept,) = (ingestion.lake.root / "_set_aside").rglob("*.json")
@@ -209,6 +209,16 @@ def test_a_derived_table_that_went_back_is_behind_again(ingestion: Ingestion) ->
     again = Lake(ingestion.lake.root).open(CHANGE_METRICS.name)
     assert again is not None
     assert again.committed_seq("spool:change_metrics") == 4
+
+
+def test_a_writer_of_a_derived_table_repairs_its_log_by_itself(ingestion: Ingestion) -> None:
+    nothing = pl.DataFrame(schema=CHANGE_METRICS.schema)
+    table = ingestion.lake.open_or_create(CHANGE_METRICS.name)
+    table.replace([SESSION], nothing, {}, Once("spool:change_metrics", 4))
+    tear_it(table.log)
+    again = Lake(ingestion.lake.root).open_or_create(CHANGE_METRICS.name)
+
+    assert again.committed_seq("spool:change_metrics") == 0
 
 
 def test_as_of_reads_find_their_log_damaged_too(ingestion: Ingestion) -> None:

@@ -1,5 +1,6 @@
 """The Delta tables under one root: open, read as of a moment, create."""
 
+import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -13,8 +14,11 @@ from futures_pipeline.storage.lake.archive import archive_root
 from futures_pipeline.storage.lake.commit_log import CommitLog, version_of
 from futures_pipeline.storage.lake.data_files import MONTH
 from futures_pipeline.storage.lake.durable import LakeDamaged, make_directory, sync
+from futures_pipeline.storage.lake.log_repair import repair_log
 from futures_pipeline.storage.lake.open_table import NO_HOOKS, OpenTable, as_lake_error
-from futures_pipeline.storage.tables import TABLES, Table
+from futures_pipeline.storage.tables import QUARANTINE, TABLES, Table
+
+log = logging.getLogger(__name__)
 
 REPAIR = "call: futures-pipeline lake repair"
 
@@ -40,10 +44,9 @@ class Lake:
         if as_of is not None:
             return self._open_as_of(name, as_of) if root.exists() else None
         with as_lake_error(name, "cannot be read"):
+            watermark = CommitLog(root).watermark()  # first: others commit in the meantime
             handle = _newest(root, name)
         version = -1 if handle is None else handle.version()
-        with as_lake_error(name, "its log cannot be read"):
-            watermark = CommitLog(root).watermark()
         if version < watermark:
             raise LakeDamaged(
                 f"table {name}: version {version} is the newest that can be read, version "
@@ -65,9 +68,19 @@ class Lake:
     def open_or_create(self, name: str) -> OpenTable:
         """Return a table at its latest version, empty if it was absent, to write to.
 
-        Commits that a killed writer left are made durable first.
+        Commits that a killed writer left are made durable first. A damaged log is repaired,
+        except that of the quarantine: its rows do not come again by themselves, so
+        ``storage.repair`` has to file them.
+
+        Raises:
+            LakeDamaged: the log is damaged and was not repaired.
         """
-        table = self.open(name)
+        try:
+            table = self.open(name)
+        except LakeDamaged:
+            if name == QUARANTINE.name:
+                raise
+            table = self._repaired(name)
         if table is None:
             self._create(TABLES[name])
             table = self.open(name)
@@ -75,6 +88,12 @@ class Lake:
         with as_lake_error(name, "its log cannot be made durable"):
             table.log.make_durable(table.version)
         return table
+
+    def _repaired(self, name: str) -> OpenTable | None:
+        with as_lake_error(name, "its log cannot be repaired"):
+            for did in repair_log(self.path(name)):
+                log.warning("log_repaired table=%s did=%s", name, did)
+        return self.open(name)
 
     def read(
         self,
@@ -113,10 +132,10 @@ class Lake:
 
     def _check(self, name: str, root: Path, version: int) -> None:
         """Compare what a version is read from with what was made durable."""
-        log = CommitLog(root)
+        commits = CommitLog(root)
         with as_lake_error(name, "its log cannot be read"):
-            fresh = [file for file in log.segment(version) if (name, file) not in self._checked]
-            damaged, watermark = log.damaged(fresh), log.watermark()
+            fresh = [file for file in commits.segment(version) if (name, file) not in self._checked]
+            damaged, watermark = commits.damaged(fresh), commits.watermark()
         if damaged:
             raise LakeDamaged(
                 f"table {name}: {', '.join(damaged)} of its log is not what was committed; {REPAIR}"
@@ -131,11 +150,11 @@ def _place(root: Path, as_of: int | datetime) -> tuple[Path, int]:
         LakeError: nothing is kept from so long ago.
     """
     for place in (root, archive_root(root)):
-        log = CommitLog(place)
+        commits = CommitLog(place)
         if isinstance(as_of, int):
-            if as_of >= min(log.commits(), default=as_of + 1):
+            if as_of >= min(commits.commits(), default=as_of + 1):
                 return place, as_of
-        elif (version := log.version_at(as_of)) is not None:
+        elif (version := commits.version_at(as_of)) is not None:
             return place, version
     at = as_of if isinstance(as_of, int) else f"{as_of:%Y-%m-%d %H:%M:%S} UTC"
     raise LakeError(

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+from futures_pipeline.storage.tables.analysis import (
+    CORRELATION_HEATMAP,
+    CORRELATION_MATRIX,
+    CORRELATIONS,
+    DIVERGENCES,
+)
 from futures_pipeline.storage.tables.changes import CHANGE_METRICS
 from futures_pipeline.storage.tables.coverage import COVERAGE, GAPS
 from futures_pipeline.storage.tables.crypto import CRYPTO_SNAPSHOTS
 from futures_pipeline.storage.tables.events import GATEWAY_EVENTS
+from futures_pipeline.storage.tables.leads import LEAD_LAG, LEAD_LAG_VERDICTS, PREDICTIVE_VALUE
 from futures_pipeline.storage.tables.market import (
     BARS_1M,
     FUTURES_SNAPSHOTS,
@@ -17,16 +24,24 @@ from futures_pipeline.storage.tables.quarantine import QUARANTINE
 from futures_pipeline.storage.tables.table import UTC_TIME, Column, Rule, Table
 
 __all__ = [
+    "ANALYSIS_TABLES",
     "BARS_1M",
     "CHANGE_METRICS",
+    "CORRELATIONS",
+    "CORRELATION_HEATMAP",
+    "CORRELATION_MATRIX",
     "COVERAGE",
     "CRYPTO_SNAPSHOTS",
+    "DIVERGENCES",
     "FUTURES_SNAPSHOTS",
     "GAPS",
     "GATEWAY_EVENTS",
     "INDEX_SNAPSHOTS",
+    "LEAD_LAG",
+    "LEAD_LAG_VERDICTS",
     "OPTION_ROUNDS",
     "OPTION_SNAPSHOTS",
+    "PREDICTIVE_VALUE",
     "QUARANTINE",
     "RAW_TABLES",
     "SPOT_SNAPSHOTS",
@@ -47,6 +62,16 @@ RAW_TABLES: Sequence[Table] = (
     OPTION_SNAPSHOTS,
     OPTION_ROUNDS,
 )
+ANALYSIS_TABLES: Sequence[Table] = (
+    CORRELATIONS,
+    DIVERGENCES,
+    CORRELATION_MATRIX,
+    CORRELATION_HEATMAP,
+    LEAD_LAG,
+    LEAD_LAG_VERDICTS,
+    PREDICTIVE_VALUE,
+)
 TABLES: Mapping[str, Table] = {
-    table.name: table for table in (*RAW_TABLES, QUARANTINE, COVERAGE, GAPS, CHANGE_METRICS)
+    table.name: table
+    for table in (*RAW_TABLES, QUARANTINE, COVERAGE, GAPS, CHANGE_METRICS, *ANALYSIS_TABLES)
 }
