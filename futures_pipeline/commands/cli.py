@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "coverage": "Show which minutes are missing, and why.",
     "demo": "Run the whole pipeline on a simulated market; no account needed.",
     "doctor": "Check settings, gateway, subscriptions and limits.",
+    "lake": "List the tables; read as of a time, check, repair, maintain.",
     "queue": "Show what the collector has to ask, and what failed.",
     "run": "Run the collector and Dagster with your own IB Gateway or TWS.",
     "simulate": "Run the gateway simulator alone.",

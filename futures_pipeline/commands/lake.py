@@ -39,7 +39,10 @@ def lake(context: click.Context, config: Path | None, data: Path | None) -> None
     logging.basicConfig(level=logging.ERROR)
     context.obj = settings = load_settings(config=config, data=data)
     if context.invoked_subcommand is None:
-        Console().print(tables_screen(Lake(settings.lake_path)))
+        opened = Lake(settings.lake_path)
+        Console().print(tables_screen(opened))
+        for says in complaints(opened):
+            click.echo(says)
 
 
 @lake.command()
@@ -183,12 +186,23 @@ def tables_screen(opened: Lake) -> ScreenTable:
     return screen
 
 
+def complaints(opened: Lake) -> list[str]:
+    """Return what is wrong with each table that cannot be read."""
+    said = []
+    for name in TABLES:
+        try:
+            opened.open(name)
+        except LakeError as error:
+            said.append(str(error))
+    return said
+
+
 def table_cells(opened: Lake, name: str) -> list[str]:
     """Return what the list says of one table."""
     try:
         table = opened.open(name)
-    except LakeError as error:
-        return ["?", "?", "?", "?", "?", "?", f"[red]{error}[/]"]
+    except LakeError:
+        return ["?", "?", "?", "?", "?", "?", "[red]damaged, see below[/]"]
     if table is None:
         return ["0", "0", "0", "0", "", "", "empty"]
     files, oldest, log = table.data_files(), *oldest_version(table)

@@ -121,7 +121,7 @@ class Pipeline:
 
     def _until_ingested(self, progress: Progress) -> bool:
         """Wait until the lake holds what the spool held when this began; False if it stops."""
-        from futures_pipeline.orchestration.once import Progress as LakeProgress
+        from futures_pipeline.orchestration.once import LakeProgress
 
         lake = LakeProgress(self._settings)
         wanted = self._spool.partitions()

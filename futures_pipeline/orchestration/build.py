@@ -1,5 +1,7 @@
 """Puts the definitions together."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from futures_pipeline.config import Settings
@@ -7,7 +9,12 @@ from futures_pipeline.orchestration.coverage import coverage_assets
 from futures_pipeline.orchestration.derived import change_metrics_asset
 from futures_pipeline.orchestration.operations import UPKEEP, UPKEEP_JOB, upkeep_schedule
 from futures_pipeline.orchestration.partitions import session_partitions
-from futures_pipeline.orchestration.quality import QUALITY_JOB, freshness_checks, pair_checks
+from futures_pipeline.orchestration.quality import (
+    QUALITY_JOB,
+    change_checks,
+    freshness_checks,
+    pair_checks,
+)
 from futures_pipeline.orchestration.quality_schedule import quality_schedule
 from futures_pipeline.orchestration.raw import SPOOL, quarantine_asset, raw_asset
 from futures_pipeline.orchestration.resources import Workbench
@@ -15,6 +22,11 @@ from futures_pipeline.orchestration.sensors.alerts import build_alert_sensor
 from futures_pipeline.orchestration.sensors.derived import DERIVE_JOB, build_derived_sensor
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, build_spool_sensor
 from futures_pipeline.storage.tables import RAW_TABLES
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
 
 
 def build_defs(settings: Settings) -> dg.Definitions:
@@ -28,7 +40,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     raw = [*(raw_asset(table, partitions) for table in RAW_TABLES), quarantine_asset(partitions)]
     derived = [coverage_assets(partitions), change_metrics_asset(partitions)]
     assets = [*raw, *derived, *UPKEEP]
-    series = [pair_checks, freshness_checks]
+    series = [change_checks, pair_checks, freshness_checks]
     checks = [key for defined in (*assets, *series) for key in defined.check_keys]
     return dg.Definitions(
         assets=[SPOOL, *assets],
@@ -47,17 +59,18 @@ def build_defs(settings: Settings) -> dg.Definitions:
 
 def _jobs(
     raw: list[dg.AssetsDefinition], derived: list[dg.AssetsDefinition]
-) -> list[dg.UnresolvedAssetJobDefinition]:
+) -> "list[UnresolvedAssetJobDefinition]":
+    # Selected by themselves: they judge what came before, and must run when nothing comes.
     series = dg.AssetSelection.checks(pair_checks, freshness_checks)
     return [
         dg.define_asset_job(
             INGEST_JOB,
-            selection=dg.AssetSelection.assets(*raw),
+            selection=dg.AssetSelection.assets(*raw) - series,
             description="Brings the spool's new rows into the lake.",
         ),
         dg.define_asset_job(
             DERIVE_JOB,
-            selection=dg.AssetSelection.assets(*derived),
+            selection=dg.AssetSelection.assets(*derived) - series,
             description="Computes what follows from the stored rows of a session.",
         ),
         dg.define_asset_job(

@@ -1,6 +1,6 @@
 """Asset checks on frames that the writing step has in memory: bad data fails, a bug raises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -8,7 +8,7 @@ import polars as pl
 
 from futures_pipeline.orchestration.reporting import keys_text, table_value
 from futures_pipeline.storage.schemas import failure_cases
-from futures_pipeline.storage.tables import Table
+from futures_pipeline.storage.tables import TABLES, Table
 
 EXAMPLES = 25
 # As many of them are named in a check's one line.
@@ -66,6 +66,26 @@ def schema_result(
             **({} if not named else {"failures": table_value(failures, EXAMPLES)}),
         },
     )
+
+
+def require_sound(rows: Mapping[str, pl.DataFrame]) -> None:
+    """Stop a computation whose inputs are not what their tables promise.
+
+    ``rows``: by table name. The check of the table's schema blocks what follows in its own
+    run; what follows in another run asks for itself.
+
+    Raises:
+        dagster.Failure: names the table and the broken rules; a retry would not help.
+    """
+    for name, frame in rows.items():
+        failures = failure_cases(frame, TABLES[name])
+        if failures.height:
+            broken = ", ".join(failures["check"].unique(maintain_order=True))
+            raise dg.Failure(
+                f"{name}: rows of {keys_text(frame['session_date'].unique().to_list())} break "
+                f"{broken}; nothing is computed from them; see the check {name}_schema",
+                allow_retries=False,
+            )
 
 
 def refused_result(

@@ -6,7 +6,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from futures_pipeline.orchestration.checks import schema_result, schema_spec
+from futures_pipeline.orchestration.checks import require_sound, schema_result, schema_spec
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.positions import (
     CHANGE_INPUTS,
@@ -67,6 +67,9 @@ def session_changes(
     """Return the changes of some sessions, with the input position of each session.
 
     Positions and rows of a table come from one version of it.
+
+    Raises:
+        dagster.Failure: stored rows break the rules of their table.
     """
     from futures_pipeline.analytics.changes import (
         ChangeSettings,
@@ -78,6 +81,7 @@ def session_changes(
     calendar = workbench.calendar
     needed = sorted({day for asked in days for day in input_sessions(asked, calendar.globex)})
     positions, rows = workbench.raw_rows(CHANGE_INPUTS, needed)
+    require_sound(rows)
     bars = rows.pop(BARS_1M.name)
     ticks = {instrument.symbol: instrument.tick_size for instrument in workbench.instruments}
     hours = {

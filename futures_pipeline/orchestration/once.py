@@ -14,13 +14,16 @@ from futures_pipeline.orchestration.partitions import (
     session_partitions,
 )
 from futures_pipeline.orchestration.positions import spool_positions
+from futures_pipeline.orchestration.quality import QUALITY_JOB, freshness_checks
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.sensors import (
-    INGEST_JOB,
-    LONGEST_RANGE,
-    run_request,
-    sessions_behind,
+from futures_pipeline.orchestration.sensors.derived import (
+    DERIVE_JOB,
+    running_session,
+    sessions_to_derive,
 )
+from futures_pipeline.orchestration.sensors.planning import LONGEST_RANGE
+from futures_pipeline.orchestration.sensors.runs import run_request
+from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, sessions_to_ingest
 from futures_pipeline.storage.spool import Partition
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -37,7 +40,7 @@ class CheckOutcome:
     says: str
 
 
-class Progress:
+class LakeProgress:
     """Tells how far the lake is behind the spool; remembers what it has seen."""
 
     def __init__(self, settings: Settings) -> None:
@@ -49,37 +52,53 @@ class Progress:
     def sessions_done(self, wanted: Sequence[Partition]) -> tuple[int, int]:
         """Return how many of the sessions in ``wanted`` are level, and how many there are.
 
-        Sessions that are no partition are the sensor's to report and count neither way.
+        The running session is level once its rows are in; what follows from them is computed
+        now and then. Sessions that are no partition are the sensor's to report and count
+        neither way.
         """
         sessions = {part.session_date for part in wanted} & self._reachable
         positions = spool_positions(wanted, sessions)
-        behind = set(sessions_behind(positions, self._workbench))
+        running = running_session(self._workbench)
+        derive = {day for day in sessions_to_derive(positions, self._workbench) if day < running}
+        behind = derive.union(sessions_to_ingest(positions, self._workbench))
         return len(sessions - behind), len(sessions)
 
 
 def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckOutcome]:
     """Materialise every asset of some sessions in this process and return what checks say.
 
-    Recorded in the Dagster instance of ``DAGSTER_HOME``, like any other run.
+    Recorded in the Dagster instance of ``DAGSTER_HOME``, like any other run. Freshness is
+    left out: nothing collects any more.
     """
     workbench = Workbench(settings)
     partitions = session_partitions(settings.dagster.first_session, workbench.calendar.globex)
     ranges = contiguous(sessions, partitions.get_partition_keys(), LONGEST_RANGE)
-    job = build_defs(settings).resolve_job_def(INGEST_JOB)
+    definitions = build_defs(settings)
     outcomes = []
     with dg.DagsterInstance.get() as instance:
         for keys in ranges:
-            request = run_request(keys, spool_seq=0)
-            result = job.execute_in_process(
-                instance=instance,
-                tags=request.tags,
-                run_config=QUIET,
-                partition_key=request.partition_key,
-                raise_on_error=False,
-            )
-            outcomes += [_outcome(found) for found in result.get_asset_check_evaluations()]
-            outcomes += [] if result.success else [_failed_run(keys, result.run_id)]
-    return outcomes
+            for job in (INGEST_JOB, DERIVE_JOB):
+                outcomes += _executed(definitions.resolve_job_def(job), instance, keys)
+        outcomes += _executed(definitions.resolve_job_def(QUALITY_JOB), instance, [])
+    stale = {key.name for key in freshness_checks.check_keys}
+    return [outcome for outcome in outcomes if outcome.check not in stale]
+
+
+def _executed(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, keys: Sequence[str]
+) -> list[CheckOutcome]:
+    """Return what the checks of one run say, and whether the run failed otherwise."""
+    request = run_request(keys, spool_seq=0) if keys else dg.RunRequest()
+    result = job.execute_in_process(
+        instance=instance,
+        tags=request.tags,
+        run_config=QUIET,
+        partition_key=request.partition_key,
+        raise_on_error=False,
+    )
+    outcomes = [_outcome(found) for found in result.get_asset_check_evaluations()]
+    is_told = any(not outcome.passed and outcome.severity == "ERROR" for outcome in outcomes)
+    return outcomes if result.success or is_told else [*outcomes, _failed_run(job.name, result)]
 
 
 def _outcome(found: dg.AssetCheckEvaluation) -> CheckOutcome:
@@ -92,6 +111,6 @@ def _outcome(found: dg.AssetCheckEvaluation) -> CheckOutcome:
     )
 
 
-def _failed_run(keys: Sequence[str], run_id: str) -> CheckOutcome:
-    says = f"run {run_id} over {keys[0]} to {keys[-1]} did not succeed; see Dagster's log"
-    return CheckOutcome("all", "run", False, "ERROR", says)
+def _failed_run(job: str, result: dg.ExecuteInProcessResult) -> CheckOutcome:
+    says = f"run {result.run_id} did not succeed; see Dagster's log"
+    return CheckOutcome(job, "run", False, "ERROR", says)

@@ -74,6 +74,11 @@ class Batch:
             SpoolError: the payload was changed since it was kept, or is not Arrow IPC. A
                 changed one is not even tried: it can end the process.
         """
+        if not self.payload:
+            raise SpoolError(
+                f"spool batch {self.seq}: its rows were dropped from the spool after they were "
+                "in the lake"
+            )
         if self.checksum is not None and zlib.crc32(self.payload) != self.checksum:
             raise SpoolError(f"spool batch {self.seq}: the payload does not match its checksum")
         return from_payload(self.payload)
@@ -108,7 +113,10 @@ class Spool:
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _durable)
         with self._transaction() as connection:
-            METADATA.create_all(connection)
+            for table in METADATA.sorted_tables:  # create_all fails when two processes start
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def close(self) -> None:
         self._engine.dispose()

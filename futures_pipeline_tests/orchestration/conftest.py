@@ -1,6 +1,7 @@
 """Settings on a data directory of the test's own, and sessions planted in its spool."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.config import DagsterSettings, Settings
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.orchestration.build import build_defs
+from futures_pipeline.orchestration.once import QUIET
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.sensors import INGEST_JOB, run_request
+from futures_pipeline.orchestration.sensors.derived import DERIVE_JOB
+from futures_pipeline.orchestration.sensors.runs import run_request
+from futures_pipeline.orchestration.sensors.spool import INGEST_JOB
 from futures_pipeline.storage.spool import NewBatch
 from futures_pipeline.storage.tables import BARS_1M, GATEWAY_EVENTS
 from futures_pipeline_tests.storage.rows import frame, minute_bars, snapshot, table_of
@@ -48,19 +52,49 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
+@dataclass(frozen=True)
+class Passed:
+    """What the jobs of one pass did."""
+
+    results: Sequence[dg.ExecuteInProcessResult]
+
+    @property
+    def success(self) -> bool:
+        return all(result.success for result in self.results)
+
+    @property
+    def run_ids(self) -> list[str]:
+        return [result.run_id for result in self.results]
+
+    def get_asset_check_evaluations(self) -> list[dg.AssetCheckEvaluation]:
+        return [one for result in self.results for one in result.get_asset_check_evaluations()]
+
+    def get_asset_materialization_events(self) -> list[dg.DagsterEvent]:
+        return [one for result in self.results for one in result.get_asset_materialization_events()]
+
+
 class Ingest:
-    """Runs job ``ingest`` in this process, as the sensor would ask for it."""
+    """Runs jobs ``ingest`` and ``derive`` in this process, as the sensors would ask for them."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
-        self.job = build_defs(settings).resolve_job_def(INGEST_JOB)
+        definitions = build_defs(settings)
+        self.jobs = [definitions.resolve_job_def(name) for name in (INGEST_JOB, DERIVE_JOB)]
         self.instance = instance
 
-    def __call__(self, *keys: str) -> dg.ExecuteInProcessResult:
+    def __call__(self, *keys: str) -> Passed:
+        return Passed([self._executed(job, keys) for job in self.jobs])
+
+    def only_raw(self, *keys: str) -> Passed:
+        """Leave out what follows from the rows."""
+        return Passed([self._executed(self.jobs[0], keys)])
+
+    def _executed(self, job: dg.JobDefinition, keys: Sequence[str]) -> dg.ExecuteInProcessResult:
         request = run_request(keys, spool_seq=0)
-        return self.job.execute_in_process(
+        return job.execute_in_process(
             partition_key=request.partition_key,
             tags=request.tags,
             instance=self.instance,
+            run_config=QUIET,
             raise_on_error=False,
         )
 

@@ -20,6 +20,7 @@ from futures_pipeline_tests.orchestration.conftest import (
     TUESDAY,
     WEDNESDAY,
     Ingest,
+    Passed,
     plant_bars,
     plant_quotes,
 )
@@ -29,7 +30,7 @@ VOLATILE = ["ingested_at"]
 FULL_DAY = 23 * 60
 
 
-def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+def checks(result: Passed) -> dict[str, dg.AssetCheckEvaluation]:
     return {found.check_name: found for found in result.get_asset_check_evaluations()}
 
 
@@ -38,7 +39,7 @@ def stored(workbench: Workbench) -> dict[str, pl.DataFrame]:
 
 
 def materialized(
-    result: dg.ExecuteInProcessResult,
+    result: Passed,
 ) -> dict[tuple[str, str], dg.AssetMaterialization]:
     events = [event.materialization for event in result.get_asset_materialization_events()]
     return {(event.asset_key.to_user_string(), event.partition or ""): event for event in events}

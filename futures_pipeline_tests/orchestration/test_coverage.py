@@ -9,7 +9,8 @@ from futures_pipeline.analytics.coverage import COVERAGE_SCHEMA, GAP_SCHEMA
 from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.positions import spool_positions
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.sensors import sessions_behind
+from futures_pipeline.orchestration.sensors.derived import sessions_to_derive
+from futures_pipeline.orchestration.sensors.spool import sessions_to_ingest
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.tables import CHANGE_METRICS, COVERAGE, GAPS
 from futures_pipeline_tests.orchestration.conftest import (
@@ -20,6 +21,7 @@ from futures_pipeline_tests.orchestration.conftest import (
     WEDNESDAY,
     Ingest,
     Lost,
+    Passed,
     plant_bars,
     plant_events,
     plant_quotes,
@@ -42,13 +44,13 @@ def plant_day(workbench: Workbench, day: date, missing: Lost) -> None:
     plant_rounds(workbench, [day])
 
 
-def check(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+def check(result: Passed) -> dg.AssetCheckEvaluation:
     assert result.success
     (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == CHECK]
     return found
 
 
-def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dg.MetadataValue]:
+def metadata(result: Passed, asset: str) -> dict[str, dg.MetadataValue]:
     events = result.get_asset_materialization_events()
     (found,) = [
         dict(one.materialization.metadata)
@@ -184,7 +186,8 @@ def test_a_run_judges_what_could_be_there_when_it_began(settings: Settings) -> N
 
 def behind(workbench: Workbench, *days: date) -> list[date]:
     raw = spool_positions(workbench.spool.partitions(), days)
-    return list(sessions_behind(raw, workbench))
+    late = sessions_to_ingest(raw, workbench) | sessions_to_derive(raw, workbench)
+    return sorted(late)
 
 
 def test_a_session_between_others_of_which_no_row_came_is_judged(

@@ -9,20 +9,22 @@ import pytest
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.once import Progress
+from futures_pipeline.orchestration.once import LakeProgress
 from futures_pipeline.orchestration.partitions import session_partitions
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.sensors import (
-    INGEST_JOB,
+from futures_pipeline.orchestration.sensors.derived import build_derived_sensor
+from futures_pipeline.orchestration.sensors.planning import (
+    FailedRun,
+    next_runs,
+    outside_partitions,
+)
+from futures_pipeline.orchestration.sensors.runs import (
     RANGE_END,
     RANGE_START,
     SPOOL_SEQ,
-    FailedRun,
-    build_spool_sensor,
-    next_ingestion,
-    outside_partitions,
     run_request,
 )
+from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, build_spool_sensor
 from futures_pipeline.storage.spool import NewBatch
 from futures_pipeline_tests.orchestration.conftest import (
     FRIDAY,
@@ -53,9 +55,7 @@ def decide(
     behind: dict[int, int], failures: list[FailedRun]
 ) -> tuple[list[tuple[str, ...]], list[str]]:
     """Return the days of each run and the days that wait, for days of January 2025."""
-    found = next_ingestion(
-        {date(2025, 1, day): seq for day, seq in behind.items()}, failures, KEYS, NOW
-    )
+    found = next_runs({date(2025, 1, day): seq for day, seq in behind.items()}, failures, KEYS, NOW)
     return [tuple(key[-2:] for key in run) for run in found.ranges], [
         key[-2:] for key in found.waiting
     ]
@@ -124,7 +124,7 @@ def test_decisions(
 
 def test_no_run_is_longer_than_60_sessions() -> None:
     days = [date(2024, 1, 1) + timedelta(days=count) for count in range(130)]
-    found = next_ingestion(dict.fromkeys(days, 1), [], [str(day) for day in days], NOW)
+    found = next_runs(dict.fromkeys(days, 1), [], [str(day) for day in days], NOW)
 
     assert [len(run) for run in found.ranges] == [60, 60, 10]
 
@@ -179,9 +179,24 @@ Tick = Callable[[], dg.SensorResult | dg.SkipReason]
 
 @pytest.fixture
 def tick(settings: Settings, workbench: Workbench, instance: dg.DagsterInstance) -> Tick:
-    """Evaluate the sensor once, on the same pipeline each time, as the daemon does."""
+    """Evaluate the sensor of the spool, on the same workbench each time, as the daemon does."""
+    return evaluated(build_spool_sensor, settings, workbench, instance)
+
+
+@pytest.fixture
+def derived_tick(settings: Settings, workbench: Workbench, instance: dg.DagsterInstance) -> Tick:
+    """Evaluate the sensor of what follows."""
+    return evaluated(build_derived_sensor, settings, workbench, instance)
+
+
+def evaluated(
+    build: Callable[[dg.DailyPartitionsDefinition, int], dg.SensorDefinition],
+    settings: Settings,
+    workbench: Workbench,
+    instance: dg.DagsterInstance,
+) -> Tick:
     first = settings.dagster.first_session
-    sensor = build_spool_sensor(session_partitions(first, workbench.calendar.globex), 30)
+    sensor = build(session_partitions(first, workbench.calendar.globex), 30)
 
     def evaluate() -> dg.SensorResult | dg.SkipReason:
         context = dg.build_sensor_context(instance=instance, resources={"workbench": workbench})
@@ -224,7 +239,7 @@ def test_new_rows_are_ingested_once(tick: Tick, workbench: Workbench, ingest: In
 
 
 def test_a_late_batch_makes_later_sessions_stale_once(
-    tick: Tick, workbench: Workbench, ingest: Ingest
+    derived_tick: Tick, workbench: Workbench, ingest: Ingest
 ) -> None:
     """The changes of a session depend on the ones before it, so these are computed anew.
 
@@ -234,15 +249,42 @@ def test_a_late_batch_makes_later_sessions_stale_once(
     plant_quotes(workbench, TUESDAY)
     plant_quotes(workbench, WEDNESDAY)
     ingest(str(TUESDAY), str(WEDNESDAY))
+    assert skipped(derived_tick()).startswith("everything is computed")
     plant_quotes(workbench, MONDAY)
-    assert requested(tick()) == [("2025-01-13", None)]
-    ingest(str(TUESDAY), str(WEDNESDAY))
-    assert requested(tick()) == [("2025-01-13", None)]
+    assert requested(derived_tick()) == [("2025-01-13", None)]
 
     ingest(str(MONDAY))
-    assert requested(tick()) == [("2025-01-14", "2025-01-15")]
+    assert requested(derived_tick()) == [("2025-01-14", "2025-01-15")]
     ingest(str(TUESDAY), str(WEDNESDAY))
-    assert "every row" in skipped(tick())
+    assert skipped(derived_tick()).startswith("everything is computed")
+
+
+def test_the_running_session_is_computed_now_and_then(
+    settings: Settings, workbench: Workbench, ingest: Ingest, instance: dg.DagsterInstance
+) -> None:
+    """A run a minute would cost a fifth of a processor; a session that is over waits for none."""
+    during = settings.model_copy(update={"clock_text": "2025-01-15T15:00:00+00:00@4000000000.0*1"})
+    running = Workbench(during)
+    look = evaluated(build_derived_sensor, during, running, instance)
+    plant_quotes(workbench, TUESDAY)
+    plant_quotes(workbench, WEDNESDAY)
+    assert requested(look()) == [("2025-01-14", "2025-01-15")]
+
+    ingest(str(TUESDAY), str(WEDNESDAY))
+    plant_quotes(workbench, TUESDAY)
+    plant_quotes(workbench, WEDNESDAY)
+    ingest.only_raw(str(TUESDAY), str(WEDNESDAY))
+    assert requested(look()) == [("2025-01-14", None)]
+    running.spool.close()
+
+
+def test_what_follows_waits_for_ingestion(
+    derived_tick: Tick, workbench: Workbench, instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    plant_quotes(workbench, WEDNESDAY)
+    run_of_ingest(instance, settings, dg.DagsterRunStatus.NOT_STARTED, 1)
+
+    assert "of job ingest is still under way" in skipped(derived_tick())
 
 
 def test_what_no_run_ingests_is_named(
@@ -326,4 +368,4 @@ def test_progress_counts_only_sessions_that_are_partitions(
     plant_quotes(workbench, WEDNESDAY)
     plant_quotes(workbench, date(2025, 1, 18))
 
-    assert Progress(settings).sessions_done(workbench.spool.partitions()) == (0, 1)
+    assert LakeProgress(settings).sessions_done(workbench.spool.partitions()) == (0, 1)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import polars as pl
@@ -223,3 +224,11 @@ def test_any_sequence_of_writes_leaves_what_a_dict_would_hold(
     assert dict(counts.iter_rows()) == {day: count for day, count in held.items() if count}
     if steps:
         assert [again.read(NAME, as_of=v).height for v in range(len(history))] == history
+
+
+def test_a_table_may_be_created_by_many_at_once(lake: Lake) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: Lake(lake.root).open_or_create(NAME), range(6)))
+
+    assert {table.version for table in made} == {0}
+    assert lake.read(NAME).is_empty()

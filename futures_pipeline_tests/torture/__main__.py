@@ -20,13 +20,13 @@ from futures_pipeline_tests.torture.power import power_cuts
 
 Torture = Callable[[int, int, Path, Tick], Outcome]
 KINDS: Sequence[tuple[str, Torture, int, int]] = (
-    ("kill -9", kills, 1000, 30),
-    ("power cuts", power_cuts, 25, 4),
-    ("power cuts, control", partial(power_cuts, syncs=False), 10, 4),
+    ("kill -9", kills, 1000, 20),
+    ("power cuts", power_cuts, 25, 3),
+    ("power cuts, control", partial(power_cuts, syncs=False), 10, 3),
     ("disk full", full_disks, 12, 2),
-    ("file size limit", small_files, 20, 3),
-    ("open files limit", few_handles, 20, 4),
-    ("damaged files", damages, 300, 12),
+    ("file size limit", small_files, 20, 2),
+    ("open files limit", few_handles, 20, 3),
+    ("damaged files", damages, 300, 9),
 )
 
 

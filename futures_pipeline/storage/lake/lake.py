@@ -13,7 +13,7 @@ from futures_pipeline.domain.errors import LakeError
 from futures_pipeline.storage.lake.archive import archive_root
 from futures_pipeline.storage.lake.commit_log import CommitLog, version_of
 from futures_pipeline.storage.lake.data_files import MONTH
-from futures_pipeline.storage.lake.durable import LakeDamaged, make_directory, sync
+from futures_pipeline.storage.lake.durable import LakeDamaged, locked, make_directory, sync
 from futures_pipeline.storage.lake.log_repair import repair_log
 from futures_pipeline.storage.lake.open_table import NO_HOOKS, OpenTable, as_lake_error
 from futures_pipeline.storage.tables import QUARANTINE, TABLES, Table
@@ -115,19 +115,23 @@ class Lake:
         return self.root / TABLES[name].name
 
     def _create(self, table: Table) -> None:
+        """Make a table's first commit, unless another writer has made it meanwhile."""
         root = self.path(table.name)
         with as_lake_error(table.name, "cannot be created"):
             make_directory(root / "_delta_log")
-            write_deltalake(
-                str(root),
-                pl.DataFrame(schema={**table.schema, MONTH: pl.String}),
-                mode="ignore",
-                partition_by=[MONTH],
-                name=table.name,
-                description=table.description,
-                configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
-                post_commithook_properties=NO_HOOKS,
-            )
+            with locked(root / "_lock", alone=True):
+                if DeltaTable.is_deltatable(str(root)):
+                    return
+                write_deltalake(
+                    str(root),
+                    pl.DataFrame(schema={**table.schema, MONTH: pl.String}),
+                    mode="error",
+                    partition_by=[MONTH],
+                    name=table.name,
+                    description=table.description,
+                    configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
+                    post_commithook_properties=NO_HOOKS,
+                )
             sync(root)
 
     def _check(self, name: str, root: Path, version: int) -> None:

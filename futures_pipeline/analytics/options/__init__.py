@@ -1,0 +1,1 @@
+"""Option chains: cleaning, forwards, volatility and greeks, and 27 statistics a day."""

@@ -1,0 +1,89 @@
+"""All that is said of one pair: its correlation, who leads, and whether that is of use."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from futures_pipeline.analytics.correlation.estimate import Correlation, pooled_correlation
+from futures_pipeline.analytics.lead_lag.report import LeadLagReport, lead_lag_report
+from futures_pipeline.analytics.lead_lag.verdict import LEAST_SESSIONS
+from futures_pipeline.analytics.predictive_value.assessment import Assessment, assess
+from futures_pipeline.analytics.returns.pairs import (
+    RegularSessions,
+    paired_returns,
+    regular_sessions,
+)
+from futures_pipeline.api.pairs import (
+    Bars,
+    Legs,
+    held_sessions,
+    last_shared,
+    round_trip_cost_bp,
+    stored_bars,
+)
+from futures_pipeline.api.store import Store
+from futures_pipeline.domain.calendar import calendar_for
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PairSessions:
+    """The valid regular hours of a pair, and the bars they were made of."""
+
+    legs: Legs
+    bars: Bars
+    regular: RegularSessions
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether anything may be said of the pair at all."""
+        return len(self.regular) >= LEAST_SESSIONS
+
+    def correlation(self) -> Correlation:
+        """Return the correlation of one-minute returns, pooled over the sessions."""
+        futures, spot = self.regular.returns()
+        number = np.repeat(np.arange(len(futures)), futures.shape[1])
+        return pooled_correlation(futures.ravel(), spot.ravel(), number)
+
+    def lead_lag(self) -> LeadLagReport:
+        """Return who leads; the placebo is drawn by the date of the last session."""
+        futures, spot = (self.bars.market(symbol) for symbol in self.legs)
+        return lead_lag_report(self.regular, futures, spot, placebo_seed(self.regular.dates))
+
+    def predictive_value(self) -> Assessment:
+        """Return whether futures foretell spot."""
+        return assess(self.regular, round_trip_cost_bp(self.legs[1]), *self.legs)
+
+
+def placebo_seed(dates: tuple[date, ...]) -> int:
+    """Return the seed of a report: the same sessions give the same placebo."""
+    return dates[-1].toordinal() if dates else 0
+
+
+def pair_sessions(bars: Bars, returns: pl.DataFrame, legs: Legs) -> PairSessions:
+    """Return the valid sessions of a pair.
+
+    Args:
+        bars: of any sessions.
+        returns: ``paired_returns`` of one minute, of the sessions that may count.
+        legs: the pair.
+    """
+    recent = bars.of(returns["session_date"].unique().to_list())
+    return PairSessions(legs, recent, regular_sessions(returns, bars.calendar).valid())
+
+
+def stored_pair(store: Store, legs: Legs, sessions: int) -> PairSessions:
+    """Return the newest sessions of a pair whose NYSE hours are over."""
+    until = last_closed(store.settings.clock.now())
+    days = last_shared(held_sessions(store), legs, until, sessions)
+    bars = stored_bars(store, legs, days)
+    return pair_sessions(bars, paired_returns(bars.front(1), *legs), legs)
+
+
+def last_closed(now: datetime) -> date:
+    """Return the last NYSE day whose hours are over."""
+    days = calendar_for(now).regular.before(now.date() + ONE_DAY, 3)
+    return max(day.session_date for day in days if day.closes_at <= now)

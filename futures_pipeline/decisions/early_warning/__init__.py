@@ -1,0 +1,1 @@
+"""Early warning of a bearish regime from five-minute futures bars."""

@@ -1,0 +1,1 @@
+"""Entry rules as data. Add one by adding a file to the folder ``entries``; see its docstring."""

@@ -1,0 +1,1 @@
+"""How signals and decisions turned out, against what chance would have done."""

@@ -1,0 +1,1 @@
+"""What the futures say: by day, before the open, and against fair value."""

@@ -1,0 +1,1 @@
+"""The assets of pairs: correlation, who leads, what that is worth; and what starts them."""

@@ -1,0 +1,184 @@
+"""The rows of the analysis tables from stored bars; knows settings and tables, not Dagster.
+
+Each session's rows depend on bars up to that session alone, and within ``correlations`` on
+bars up to the reading: computed with other sessions or alone, they are the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import polars as pl
+
+from futures_pipeline.analytics.correlation.by_time import (
+    correlation_by_hour,
+    correlation_by_segment,
+    correlation_matrix,
+    last_sessions,
+)
+from futures_pipeline.analytics.correlation.divergence import (
+    EPISODE_SCHEMA,
+    divergence_episodes,
+    divergence_states,
+)
+from futures_pipeline.analytics.correlation.regimes import REGIME_WINDOW, correlation_regimes
+from futures_pipeline.analytics.correlation.rolling import WINDOWS, rolling_correlations
+from futures_pipeline.analytics.returns.pairs import paired_returns
+from futures_pipeline.api.pairs import INDEX_PAIRS, Bars, Legs, pair_name
+from futures_pipeline.domain.instruments import UNIVERSE, Kind
+from futures_pipeline.orchestration.analysis.found import USUAL_SESSIONS, Days, Found
+from futures_pipeline.storage.tables import (
+    CORRELATION_HEATMAP,
+    CORRELATION_MATRIX,
+    CORRELATIONS,
+    DIVERGENCES,
+    Table,
+)
+
+MATRIX_MINUTES = (1, 5, 15, 60)
+HEATMAP_MINUTES = (1, 5, 15, 60, 240)
+DIVERGENCE_WINDOW = WINDOWS[1]
+
+
+def as_rows(table: Table, parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return frames with a table's columns as its rows; no frame gives no row."""
+    shaped = [
+        part.select(pl.col(name).cast(kind) for name, kind in table.schema.items())
+        for part in parts
+    ]
+    return pl.concat([pl.DataFrame(schema=table.schema), *shaped]).sort(table.order)
+
+
+def named(legs: Legs) -> list[pl.Expr]:
+    """Return the columns that say which pair a row is of."""
+    return [
+        pl.lit(pair_name(legs)).alias("pair"),
+        pl.lit(legs[0]).alias("futures_symbol"),
+        pl.lit(legs[1]).alias("spot_symbol"),
+    ]
+
+
+def rolling_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
+    """Return ``correlations`` and ``divergences`` of some sessions.
+
+    ``bars``: of these and of the 21 sessions of each pair before each.
+    """
+    readings: list[pl.DataFrame] = []
+    episodes: list[pl.DataFrame] = []
+    for minutes, window in WINDOWS.items():
+        front = bars.front(minutes)
+        for legs in pairs:
+            returns = paired_returns(front, *legs)
+            if minutes == 1:
+                readings.append(_regimes(returns, legs, days))
+                rows, found = _divergences(returns, legs, days)
+                episodes.append(found)
+            else:
+                rows = _readings(
+                    rolling_correlations(returns, window, days), legs, (minutes, window)
+                )
+            readings.append(rows)
+    tables = {
+        CORRELATIONS.name: as_rows(CORRELATIONS, readings),
+        DIVERGENCES.name: as_rows(DIVERGENCES, episodes),
+    }
+    return Found(tables, _newest_readings(tables[CORRELATIONS.name], days))
+
+
+def matrix_rows(bars: Bars, days: Days) -> Found:
+    """Return ``correlation_matrix`` of some sessions: futures, ETFs and pairs of currencies."""
+    symbols = [symbol for symbol in bars.symbols if UNIVERSE[symbol].kind is not Kind.INDEX]
+    parts = []
+    for minutes in MATRIX_MINUTES if len(symbols) > 1 else ():
+        front = bars.front(minutes)
+        for day in days:
+            found = correlation_matrix(front, symbols, day)
+            parts.append(found.with_columns(timeframe_minutes=pl.lit(minutes, pl.Int64)))
+    return Found({CORRELATION_MATRIX.name: as_rows(CORRELATION_MATRIX, parts)})
+
+
+def heatmap_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
+    """Return ``correlation_heatmap`` of some sessions, by hour and by part of the session."""
+    parts = []
+    for minutes in HEATMAP_MINUTES:
+        front = bars.front(minutes)
+        for legs in pairs:
+            returns = paired_returns(front, *legs)
+            parts += [_cells(returns, day).with_columns(
+                *named(legs), timeframe_minutes=pl.lit(minutes, pl.Int64)
+            ) for day in days]  # fmt: skip
+    return Found({CORRELATION_HEATMAP.name: as_rows(CORRELATION_HEATMAP, parts)})
+
+
+def _cells(returns: pl.DataFrame, day: date) -> pl.DataFrame:
+    by_hour = correlation_by_hour(returns, day).rename({"hour": "cell"})
+    by_part = correlation_by_segment(returns, day).rename({"segment": "cell"})
+    two_digits = pl.col("cell").cast(pl.String).str.zfill(2)
+    return pl.concat(
+        [
+            by_hour.with_columns(two_digits, grouped_by=pl.lit("hour")),
+            by_part.with_columns(grouped_by=pl.lit("segment")),
+        ]
+    )
+
+
+def _readings(rolling: pl.DataFrame, legs: Legs, of: tuple[int, int]) -> pl.DataFrame:
+    """Return readings of one timeframe and window with what a table names them by."""
+    r, low, high = (pl.col(name) for name in ("correlation", "low", "high"))
+    unclear = r.is_null() | ((low <= 0) & (high >= 0))
+    states = ("regime", "divergence", "is_unusual")
+    missing = [pl.lit(None).alias(name) for name in states if name not in rolling.columns]
+    return rolling.with_columns(
+        *named(legs),
+        *missing,
+        timeframe_minutes=pl.lit(of[0], pl.Int64),
+        window=pl.lit(of[1], pl.Int64),
+        colour=pl.when(unclear)
+        .then(pl.lit("grey"))
+        .when(r > 0.5)
+        .then(pl.lit("green"))
+        .when(r >= 0)
+        .then(pl.lit("yellow"))
+        .otherwise(pl.lit("red")),
+    )
+
+
+def _regimes(returns: pl.DataFrame, legs: Legs, days: Days) -> pl.DataFrame:
+    rolling = rolling_correlations(returns, REGIME_WINDOW, days)
+    return _readings(correlation_regimes(rolling), legs, (1, REGIME_WINDOW))
+
+
+def _divergences(
+    returns: pl.DataFrame, legs: Legs, days: Days
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the readings of some sessions with their states, and the episodes in them."""
+    known = returns["session_date"].unique().sort().to_list()
+    rolling = rolling_correlations(returns, DIVERGENCE_WINDOW, known)
+    readings, episodes = [rolling.clear()], [pl.DataFrame(schema=EPISODE_SCHEMA)]
+    for day in days:
+        usual = last_sessions(rolling, day, USUAL_SESSIONS + 1)
+        states = divergence_states(usual)
+        found = divergence_episodes(states, is_index_pair=legs in INDEX_PAIRS)
+        readings.append(states.filter(session_date=day))
+        episodes.append(found.filter(session_date=day))
+    severity = (
+        pl.when(pl.col("is_major")).then(pl.lit("major"))
+        .when(pl.col("is_minor")).then(pl.lit("minor"))
+        .otherwise(pl.lit("none"))
+    )  # fmt: skip
+    marked = pl.concat(readings, how="diagonal").with_columns(divergence=severity)
+    rows = _readings(marked, legs, (1, DIVERGENCE_WINDOW))
+    return rows, pl.concat(episodes).with_columns(named(legs))
+
+
+def _newest_readings(readings: pl.DataFrame, days: Days) -> dict[date, list[str]]:
+    of_window = readings.filter(timeframe_minutes=1, window=DIVERGENCE_WINDOW)
+    known = of_window.drop_nulls("correlation").sort("at")
+    newest = known.group_by("session_date", "pair").last().sort("pair")
+    said: dict[date, list[str]] = {day: [] for day in days}
+    for row in newest.iter_rows(named=True):
+        said[row["session_date"]].append(
+            f"{row['pair']}: correlation {row['correlation']:.3f} ({row['low']:.3f} to "
+            f"{row['high']:.3f}) over the last {row['window']} minutes up to "
+            f"{row['at']:%Y-%m-%d %H:%M} UTC"
+        )
+    return said

@@ -1,0 +1,1 @@
+"""A folder of rules that are not the product's."""

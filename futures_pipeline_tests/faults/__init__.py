@@ -1,0 +1,1 @@
+"""Faults against the real collector: each in turn, a thousand at random, and whole days."""
