@@ -268,6 +268,7 @@ def test_the_running_session_is_computed_now_and_then(
     look = evaluated(build_derived_sensor, during, running, instance)
     plant_quotes(workbench, TUESDAY)
     plant_quotes(workbench, WEDNESDAY)
+    ingest.only_raw(str(TUESDAY), str(WEDNESDAY))
     assert requested(look()) == [("2025-01-14", "2025-01-15")]
 
     ingest(str(TUESDAY), str(WEDNESDAY))
