@@ -8,7 +8,7 @@ import polars as pl
 
 from futures_pipeline.analytics.correlation.estimate import Correlation, pooled_correlation
 from futures_pipeline.analytics.lead_lag.report import LeadLagReport, lead_lag_report
-from futures_pipeline.analytics.lead_lag.verdict import LEAST_SESSIONS
+from futures_pipeline.analytics.lead_lag.verdict import LEAST_SESSIONS, label_fault
 from futures_pipeline.analytics.predictive_value.assessment import Assessment, assess
 from futures_pipeline.analytics.returns.pairs import (
     RegularSessions,
@@ -56,6 +56,30 @@ class PairSessions:
     def predictive_value(self) -> Assessment:
         """Return whether futures foretell spot."""
         return assess(self.regular, round_trip_cost_bp(self.legs[1]), *self.legs)
+
+
+@dataclass(frozen=True, slots=True)
+class PairReport:
+    """Everything that is said of a pair.
+
+    ``label_fault``: what is wrong with the names of the bars, None for nothing. ``value`` is
+    None then, and below 7 sessions.
+    """
+
+    sessions: PairSessions
+    correlation: Correlation
+    lead: LeadLagReport
+    value: Assessment | None
+    label_fault: str | None
+
+
+def pair_report(sessions: PairSessions) -> PairReport:
+    """Return the report of a pair's valid sessions."""
+    lead = sessions.lead_lag()
+    fault = label_fault(lead.profile, *sessions.legs)
+    is_sound = fault is None and sessions.is_enough
+    value = sessions.predictive_value() if is_sound else None
+    return PairReport(sessions, sessions.correlation(), lead, value, fault)
 
 
 def placebo_seed(dates: tuple[date, ...]) -> int:

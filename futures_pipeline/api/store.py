@@ -46,7 +46,12 @@ class Store:
 
 
 def open_store(data: Path | str | None) -> Store:
-    settings = load_settings(data=None if data is None else Path(data))
+    """Return the lake of a data directory, None for the one of the environment."""
+    return store_of(load_settings(data=None if data is None else Path(data)))
+
+
+def store_of(settings: Settings) -> Store:
+    """Return the lake of some settings."""
     return Store(_lake(settings.lake_path), settings)
 
 

@@ -1,7 +1,8 @@
 """Five-second bars into one-minute bars; a minute is whole or it is left to history."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from futures_pipeline.domain.sessions import minute_floor
@@ -27,10 +28,24 @@ class Bar:
     wap: float | None
     trade_count: int | None
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether trades can have made it: finite prices within low and high, no volume below 0."""
+        prices = (self.open, self.high, self.low, self.close)
+        bounded = 0 < self.low <= min(prices) and max(prices) <= self.high < math.inf
+        return bounded and all(map(math.isfinite, prices)) and (self.volume or 0.0) >= 0.0
+
 
 def aggregate(bars: Iterable[Bar], starts_at: datetime) -> Bar:
-    """Return the bar that ``bars`` (not empty, any order) make together."""
+    """Return the bar that ``bars`` (not empty, any order) make together.
+
+    An impossible part stands for the whole, so that the table's rules refuse the minute in
+    the open instead of its hiding among the others.
+    """
     parts = sorted(bars, key=lambda bar: bar.starts_at)
+    for part in parts:
+        if not part.is_possible:
+            return replace(part, starts_at=starts_at)
     volumes = [bar.volume for bar in parts if bar.volume is not None]
     counts = [bar.trade_count for bar in parts if bar.trade_count is not None]
     return Bar(

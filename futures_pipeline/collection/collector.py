@@ -13,6 +13,7 @@ from datetime import datetime
 
 from futures_pipeline.collection.backoff import Breaker, State, in_reset_window
 from futures_pipeline.collection.connection import GatewaySession
+from futures_pipeline.collection.history import BACKFILL, REPAIR
 from futures_pipeline.collection.keeping import Keeper
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.opening import first_session, opened, until_first
@@ -69,6 +70,8 @@ class Collector:
         """
         session: GatewaySession | None = await first_session(self._settings.gateway, self._pause)
         self._note_downtime()
+        # A person was told to act and to start the collector again; here it is.
+        self._spool.revive((REPAIR, BACKFILL), self._clock.now())
         while session is not None:
             await self._attend(session)
             del session

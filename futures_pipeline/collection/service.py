@@ -54,6 +54,7 @@ class Lasting:
     pacer: Pacer
     tally: Tally
     chains: Chains = field(default_factory=Chains)
+    data_types: dict[str, str] = field(default_factory=dict)
     listed_on: date | None = None
     cycle: int = 0
     repaired_at: datetime | None = None
@@ -82,7 +83,9 @@ class Service:
         )
         lines = settings.gateway.market_data_lines
         self._streams = Streams(session, lasting.calendar, clock, lines)
-        self._watch = Watch(session, self._streams, lasting.outages, clock)
+        self._watch = Watch(
+            session, self._streams, lasting.outages, clock, told_types=lasting.data_types
+        )
         self._options = OptionRounds(
             session,
             self._spool,

@@ -7,6 +7,7 @@ import click
 
 # Name and one line of help; the module and the function have the name of the command.
 COMMANDS: Mapping[str, str] = {
+    "assess": "Say who leads a pair, how sure that is, and what it is worth.",
     "backfill": "Fetch missing one-minute bars of past days.",
     "collect": "Collect from IB Gateway or TWS until Ctrl-C.",
     "coverage": "Show which minutes are missing, and why.",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from futures_pipeline.config import Settings
+from futures_pipeline.orchestration.analysis.automation import analysis_parts
 from futures_pipeline.orchestration.coverage import coverage_assets
 from futures_pipeline.orchestration.derived import change_metrics_asset
 from futures_pipeline.orchestration.operations import UPKEEP, UPKEEP_JOB, upkeep_schedule
@@ -39,17 +40,21 @@ def build_defs(settings: Settings) -> dg.Definitions:
     interval = settings.dagster.ingest_interval_seconds
     raw = [*(raw_asset(table, partitions) for table in RAW_TABLES), quarantine_asset(partitions)]
     derived = [coverage_assets(partitions), change_metrics_asset(partitions)]
-    assets = [*raw, *derived, *UPKEEP]
+    analysis = analysis_parts(partitions, settings.analysis, [pair_checks])
+    assets = [*raw, *derived, *analysis.assets, *UPKEEP]
     series = [change_checks, pair_checks, freshness_checks]
     checks = [key for defined in (*assets, *series) for key in defined.check_keys]
     return dg.Definitions(
         assets=[SPOOL, *assets],
         asset_checks=series,
-        jobs=_jobs(raw, derived),
+        jobs=[*_jobs(raw, derived), *analysis.jobs],
         sensors=[
             build_spool_sensor(partitions, interval),
             build_derived_sensor(partitions, interval),
-            build_alert_sensor(checks, [INGEST_JOB, DERIVE_JOB, UPKEEP_JOB]),
+            *analysis.sensors,
+            build_alert_sensor(
+                checks, [INGEST_JOB, DERIVE_JOB, UPKEEP_JOB, *(job.name for job in analysis.jobs)]
+            ),
         ],
         schedules=[quality_schedule, upkeep_schedule],
         resources={"workbench": workbench},

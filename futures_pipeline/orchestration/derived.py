@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
+from futures_pipeline.orchestration.charts import change_chart
 from futures_pipeline.orchestration.checks import require_sound, schema_result, schema_spec
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.positions import (
@@ -15,9 +16,10 @@ from futures_pipeline.orchestration.positions import (
 )
 from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
-    change_metadata,
     column_schema,
     on_session,
+    row_counts,
+    table_value,
 )
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.ingestion import source_id
@@ -112,3 +114,18 @@ def replace_sessions(
         metadata = {"run_id": run_id, "settings": workbench.settings.fingerprint()}
         table.replace([day], rows, metadata, Once(source_id(CHANGE_METRICS.name, day), position))
     return table.version
+
+
+def change_metadata(
+    rows: pl.DataFrame, total_rows: int, version: int
+) -> dict[str, dg.MetadataValue]:
+    """Return the metadata of one session of change metrics."""
+    known = rows["change_1h"].count() / rows.height if rows.height else 0.0
+    chart = change_chart(rows)
+    return {
+        **row_counts(rows, total_rows),
+        "change_1h_known_percent": dg.MetadataValue.float(100.0 * known),
+        "delta_version": dg.MetadataValue.int(version),
+        **({} if chart is None else {"chart": chart}),
+        "head": table_value(rows),
+    }

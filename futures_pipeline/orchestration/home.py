@@ -40,9 +40,10 @@ run_queue:
   dequeue_interval_seconds: {dequeue_seconds}
 
 # A run whose process died is failed, its pool slots are freed, and it is started once more.
+# One that is killed while it starts is noticed by the time-out alone.
 run_monitoring:
   enabled: true
-  start_timeout_seconds: 180
+  start_timeout_seconds: 60
   cancel_timeout_seconds: 60
   max_runtime_seconds: 3600
   poll_interval_seconds: 5

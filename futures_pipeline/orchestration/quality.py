@@ -15,9 +15,10 @@ import dagster as dg
 import polars as pl
 
 from futures_pipeline.analytics import quality
+from futures_pipeline.analytics.expected_streams import open_spans
 from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.domain.instruments import Instrument, Kind
-from futures_pipeline.domain.sessions import Timetable
+from futures_pipeline.domain.sessions import Session, Timetable
 from futures_pipeline.orchestration.checks import ERROR, EXAMPLES, NEWEST_SESSIONS, WARN
 from futures_pipeline.orchestration.reporting import keys_text, table_value
 from futures_pipeline.orchestration.resources import Workbench
@@ -30,6 +31,8 @@ LEAST_FRESH = timedelta(minutes=10)
 LONG_STALE = timedelta(hours=1)
 # A row is at most so many rounds late.
 ROUNDS = 5
+# Longer than any closure.
+RECENT = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,10 @@ class SeriesCheck:
     promises: str
     severity: dg.AssetCheckSeverity
     find: Callable[[Evidence], pl.DataFrame]
+
+    @property
+    def key(self) -> dg.AssetCheckKey:
+        return self.spec().key
 
     def spec(self) -> dg.AssetCheckSpec:
         return dg.AssetCheckSpec(
@@ -143,10 +150,15 @@ CHANGE_CHECKS = (
 )
 
 
-@dg.multi_asset_check(name="pair_checks", specs=[check.spec() for check in PAIR_CHECKS])
-def pair_checks(workbench: dg.ResourceParam[Workbench]) -> Iterator[dg.AssetCheckResult]:
+@dg.multi_asset_check(
+    name="pair_checks", specs=[check.spec() for check in PAIR_CHECKS], can_subset=True
+)
+def pair_checks(
+    context: dg.AssetCheckExecutionContext, workbench: dg.ResourceParam[Workbench]
+) -> Iterator[dg.AssetCheckResult]:
     """Look for faults of whole series in the newest sessions."""
-    yield from series_results(PAIR_CHECKS, Evidence(workbench, BARS_1M))
+    asked = [each for each in PAIR_CHECKS if each.key in context.selected_asset_check_keys]
+    yield from series_results(asked, Evidence(workbench, BARS_1M))
 
 
 @dg.multi_asset_check(name="change_checks", specs=[check.spec() for check in CHANGE_CHECKS])
@@ -202,26 +214,39 @@ def _fresh_spec(table: Table) -> dg.AssetCheckSpec:
     )
 
 
-@dg.multi_asset_check(name="freshness_checks", specs=[_fresh_spec(table) for table in FRESH_TABLES])
-def freshness_checks(workbench: dg.ResourceParam[Workbench]) -> Iterator[dg.AssetCheckResult]:
+@dg.multi_asset_check(
+    name="freshness_checks", specs=[_fresh_spec(table) for table in FRESH_TABLES], can_subset=True
+)
+def freshness_checks(
+    context: dg.AssetCheckExecutionContext, workbench: dg.ResourceParam[Workbench]
+) -> Iterator[dg.AssetCheckResult]:
     """Compare the newest rows with the exchange calendar."""
     until = workbench.deliverable_until()
     interval = workbench.settings.collection.snapshot_interval_seconds
     limit = max(LEAST_FRESH, timedelta(seconds=ROUNDS * interval))
-    for table in FRESH_TABLES:
+    asked = context.selected_asset_check_keys
+    for table in (each for each in FRESH_TABLES if _fresh_spec(each).key in asked):
         wanted = [each for each in workbench.instruments if each.kind in table.kinds]
-        if not wanted:
-            continue
         hours = {each.symbol: fresh_hours(workbench, table, each) for each in wanted}
         newest = newest_rows(workbench, table, wanted)
         yield fresh_result(table, quality.stale_symbols(newest, hours, until, limit), until)
 
 
 def fresh_hours(workbench: Workbench, table: Table, instrument: Instrument) -> Timetable:
-    """Return the hours in which a table gets a row of an instrument every minute."""
-    is_thin = table is BARS_1M and instrument.kind is Kind.ETF
+    """Return the recent hours in which a table gets a row of an instrument every minute.
+
+    Those of its market that lie in a Globex session, as nothing is collected outside one.
+    """
     calendar = workbench.calendar
-    return calendar.regular if is_thin else market_hours(instrument.kind, calendar)
+    is_thin = table is BARS_1M and instrument.kind is Kind.ETF
+    market = calendar.regular if is_thin else market_hours(instrument.kind, calendar)
+    today = workbench.clock.now().date()
+    spans = [
+        Session(session.session_date, *span)
+        for session in calendar.globex.between(today - RECENT, today + RECENT)
+        for span in open_spans(market, session)
+    ]
+    return Timetable(instrument.symbol, spans)
 
 
 def newest_rows(

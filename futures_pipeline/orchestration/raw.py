@@ -1,11 +1,17 @@
 """The raw assets: the spool's rows in the lake, and what was refused on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
+from futures_pipeline.orchestration.charts import (
+    answered_chart,
+    close_chart,
+    quote_chart,
+    volatility_chart,
+)
 from futures_pipeline.orchestration.checks import (
     NEWEST_SESSIONS,
     refused_result,
@@ -15,7 +21,6 @@ from futures_pipeline.orchestration.checks import (
 )
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.reporting import (
-    close_chart,
     column_schema,
     ingest_metadata,
     on_session,
@@ -24,10 +29,26 @@ from futures_pipeline.orchestration.reporting import (
     table_value,
 )
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.storage.tables import BARS_1M, QUARANTINE, RAW_TABLES, Table
+from futures_pipeline.orchestration.session_coverage import SNAPSHOTS
+from futures_pipeline.storage.tables import (
+    BARS_1M,
+    CRYPTO_SNAPSHOTS,
+    OPTION_ROUNDS,
+    OPTION_SNAPSHOTS,
+    QUARANTINE,
+    RAW_TABLES,
+    Table,
+)
 
 OWNERS = ["team:futures-pipeline"]
 SPOOL_KEY = "collector_spool"
+# What a session of a table looks like; events and refused rows are better read than drawn.
+CHARTS: Mapping[str, Callable[[pl.DataFrame], dg.MetadataValue | None]] = {
+    **{table.name: quote_chart for table in (*SNAPSHOTS, CRYPTO_SNAPSHOTS)},
+    BARS_1M.name: close_chart,
+    OPTION_ROUNDS.name: answered_chart,
+    OPTION_SNAPSHOTS.name: volatility_chart,
+}
 
 SPOOL = dg.AssetSpec(
     SPOOL_KEY,
@@ -116,6 +137,7 @@ def _results(
     ]
 
 
-def _chart(table: Table, bars: pl.DataFrame) -> dict[str, dg.MetadataValue]:
-    chart = close_chart(bars) if table is BARS_1M else None
+def _chart(table: Table, rows: pl.DataFrame) -> dict[str, dg.MetadataValue]:
+    draw = CHARTS.get(table.name)
+    chart = draw(rows) if draw else None
     return {} if chart is None else {"chart": chart}

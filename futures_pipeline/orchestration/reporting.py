@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import polars as pl
 
-from futures_pipeline.domain.instruments import UNIVERSE, Kind
-from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.storage.ingestion import IngestReport
 from futures_pipeline.storage.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEAD_ROWS = 10
-# A chart travels inside the event it belongs to, so it is kept under 50 kB.
+HEAD_ROWS = 5
+# A chart travels inside the event it belongs to, once a run: kept under 20 kB.
 POINTS_A_LINE = 300
-COLOURS = 256
-INDEXES = [name for name, instrument in UNIVERSE.items() if instrument.kind is Kind.INDEX]
+COLOURS = 32
 # Dagster's names of polars types; anything else is shown as polars writes it.
 TYPE_NAMES: Mapping[str, str] = {
     "String": "string",
@@ -81,21 +78,6 @@ def ingest_metadata(
     }
 
 
-def change_metadata(
-    rows: pl.DataFrame, total_rows: int, version: int
-) -> dict[str, dg.MetadataValue]:
-    """Return the metadata of one session of change metrics."""
-    known = rows["change_1h"].count() / rows.height if rows.height else 0.0
-    chart = change_chart(rows)
-    return {
-        **row_counts(rows, total_rows),
-        "change_1h_known_percent": dg.MetadataValue.float(100.0 * known),
-        "delta_version": dg.MetadataValue.int(version),
-        **({} if chart is None else {"chart": chart}),
-        "head": table_value(rows),
-    }
-
-
 def summary(report: IngestReport) -> str:
     """Return an ingestion in one line of a log.
 
@@ -130,51 +112,6 @@ def keys_text(session_dates: Sequence[date]) -> str:
     if len(session_dates) == 1:
         return f"session {session_dates[0]}"
     return f"sessions {min(session_dates)} to {max(session_dates)}"
-
-
-def close_chart(bars: pl.DataFrame) -> dg.MetadataValue | None:
-    """Return each contract's close as percent from its first of the session; None without rows.
-
-    Indexes are left out: VIX moves ten times as far and would flatten the rest.
-    """
-    traded = bars.filter(~pl.col("symbol").is_in(INDEXES))
-    moved = traded.sort("ts_end").with_columns(
-        percent=(pl.col("close") / pl.col("close").first().over("contract") - 1.0) * 100.0
-    )
-    lines = moved.select("contract", pl.col("ts_end").alias("at"), pl.col("percent").alias("y"))
-    return line_chart(lines, "close, % from first")
-
-
-def change_chart(changes: pl.DataFrame) -> dg.MetadataValue | None:
-    """Return each contract's one-hour return in percent over the session; None without one."""
-    lines = changes.sort("timestamp").select(
-        "contract", pl.col("timestamp").alias("at"), (pl.col("return_1h") * 100.0).alias("y")
-    )
-    return line_chart(lines.drop_nulls("y"), "one-hour change, %")
-
-
-def line_chart(lines: pl.DataFrame, label: str) -> dg.MetadataValue | None:
-    """Return a small picture with a line a contract, as Markdown that needs no file.
-
-    ``lines``: ``contract``, ``at`` (UTC, ascending) and ``y``. Drawn in New York time.
-    """
-    if lines.is_empty():
-        return None
-    from matplotlib.dates import DateFormatter
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 2.6), dpi=80, layout="constrained")
-    axes = figure.subplots()
-    for (contract,), line in lines.group_by("contract", maintain_order=True):
-        shown = line.gather_every(1 + line.height // POINTS_A_LINE)
-        axes.plot(shown["at"].to_list(), shown["y"].to_list(), linewidth=1.0, label=str(contract))
-    axes.set_ylabel(label, fontsize=8)
-    clock = DateFormatter("%H:%M", tz=NEW_YORK)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(clock)
-    axes.tick_params(labelsize=7)
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside upper center", fontsize=7, ncols=8, frameon=False)
-    return picture(figure, label)
 
 
 def picture(figure: "Figure", label: str) -> dg.MetadataValue:

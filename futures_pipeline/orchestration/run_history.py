@@ -17,9 +17,9 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
 from futures_pipeline.orchestration.sensors.runs import PARTITION, RANGE_END, RANGE_START
 
-KEEP_GOOD = timedelta(days=2)
+KEEP_GOOD = timedelta(days=1)
 KEEP_FAILED = timedelta(days=30)
-KEEP_RESULTS = timedelta(days=14)
+KEEP_RESULTS = timedelta(days=3)
 # Runs by page, so that memory stays small.
 PAGE = 500
 ENDED = [
@@ -44,7 +44,7 @@ class EndedRun:
 def to_forget(runs: Iterable[EndedRun], now: datetime) -> list[str]:
     """Return the ids of the runs to delete; ``runs`` newest first.
 
-    A good run goes after two days, a failed one after 30, unless it is the newest good run
+    A good run goes after a day, a failed one after 30, unless it is the newest good run
     of its job on one of its sessions.
     """
     covered: dict[str, list[tuple[str, str]]] = {}

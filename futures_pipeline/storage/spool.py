@@ -166,6 +166,16 @@ class Spool:
             connection.execute(missed)
             return int(connection.execute(again).rowcount)
 
+    def revive(self, kinds: Sequence[str], now: datetime) -> int:
+        """Put dead requests back: what stood in their way may be gone. Return how many."""
+        again = (
+            sa.update(REQUESTS)
+            .where(REQUESTS.c.kind.in_(kinds), REQUESTS.c.status == "dead")
+            .values(status="pending", attempts=0, not_before=now, updated_at=now)
+        )
+        with self._transaction() as connection:
+            return int(connection.execute(again).rowcount)
+
     def forget(self, of_the_moment: Sequence[str], before: datetime) -> int:
         """Delete ended requests of these kinds last touched before a time; return how many."""
         old = sa.delete(REQUESTS).where(

@@ -13,6 +13,7 @@ from futures_pipeline.analytics.market_time import (
     market_hours,
     session_table,
     with_session,
+    without_pauses,
 )
 from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.domain.errors import CalendarError
@@ -20,6 +21,7 @@ from futures_pipeline.domain.instruments import Kind
 from futures_pipeline.domain.sessions import Timetable, TradingCalendar, new_york
 
 CALENDAR = load_calendar(date(2024, 1, 1), date(2025, 12, 31))
+MINUTE = timedelta(minutes=1)
 TIMETABLES = [CALENDAR.globex, CALENDAR.regular, CALENDAR.extended]
 FIRST, LAST = datetime(2024, 1, 3, tzinfo=UTC), datetime(2025, 12, 30, tzinfo=UTC)
 # Whole minutes meet the edges of sessions; microseconds fall between them.
@@ -97,3 +99,24 @@ def test_market_hours(calendar: TradingCalendar) -> None:
     assert market_hours(Kind.FUTURE, calendar) is calendar.globex
     assert market_hours(Kind.ETF, calendar) is calendar.extended
     assert market_hours(Kind.INDEX, calendar) is calendar.regular
+
+
+def test_pairs_trade_through_every_pause_under_the_session_that_follows(
+    calendar: TradingCalendar,
+) -> None:
+    hours = market_hours(Kind.CRYPTO, calendar)
+    first, last = calendar.globex.sessions[0], calendar.globex.sessions[-1]
+
+    assert hours.open_seconds(first.opens_at, last.closes_at) == (
+        last.closes_at - first.opens_at
+    ) / timedelta(seconds=1)
+    for session, globex in zip(hours.sessions, calendar.globex.sessions, strict=True):
+        for moment in (session.opens_at, globex.opens_at, globex.closes_at - MINUTE):
+            assert hours.is_open(moment)
+            assert hours.at(moment).session_date == calendar.session_date(moment)
+
+
+def test_sessions_without_pauses_have_none_to_lose(calendar: TradingCalendar) -> None:
+    once = without_pauses(calendar.globex)
+
+    assert without_pauses(once).sessions == once.sessions

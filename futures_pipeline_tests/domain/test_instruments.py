@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
-from futures_pipeline.domain.instruments import UNIVERSE, checked_symbol, select_instruments
+from futures_pipeline.domain.instruments import (
+    FINEST_PRICE_STEP,
+    UNIVERSE,
+    Kind,
+    checked_symbol,
+    pair,
+    select_instruments,
+)
 
 HOSTILE = [
     "",
@@ -94,3 +101,31 @@ def test_contract_specifications(symbol: str, tick: float, multiplier: float, ta
     instrument = UNIVERSE[symbol]
     assert (instrument.tick_size, instrument.multiplier) == (tick, multiplier)
     assert instrument.snapshot_table == table
+
+
+@pytest.mark.parametrize(
+    ("symbol", "step"), [("BTC/USDT", 0.01), ("ETH/USDT", 0.01), ("1INCH/FDUSD", FINEST_PRICE_STEP)]
+)
+def test_any_pair_is_an_instrument_by_its_form(symbol: str, step: float) -> None:
+    found = pair(symbol)
+
+    assert (found.symbol, found.kind, found.tick_size) == (symbol, Kind.CRYPTO, step)
+    assert found.snapshot_table == "crypto_snapshots"
+    assert UNIVERSE[symbol] == found
+
+
+@pytest.mark.parametrize(
+    "symbol", ["BTCUSDT", "BTC/", "/USDT", "BTC/USDT/X", "btc/usdt", "B/U", ""]
+)
+def test_what_is_no_pair_is_refused(symbol: str) -> None:
+    with pytest.raises(ConfigurationError, match="such as BTC/USDT"):
+        pair(symbol)
+    with pytest.raises(KeyError):
+        UNIVERSE[symbol]
+
+
+def test_the_broker_lists_no_pair() -> None:
+    """Else the broker would be asked for it: by default its symbols are all that are listed."""
+    assert all(instrument.kind is not Kind.CRYPTO for instrument in UNIVERSE.values())
+    with pytest.raises(UnknownSymbol):
+        select_instruments(["BTC/USDT"])

@@ -9,6 +9,9 @@ from futures_pipeline.analytics.quality.findings import as_findings
 
 HORIZONS = {"1h": timedelta(hours=1), "4h": timedelta(hours=4)}
 TOLERANCE = 1e-9
+# A stored price older than this is not the one that the change was taken from: the row
+# between may not have been computed yet.
+FRESH = timedelta(minutes=2)
 
 
 def changes_of_other_prices(changes: pl.DataFrame, session_dates: Collection[date]) -> pl.DataFrame:
@@ -21,8 +24,8 @@ def changes_of_other_prices(changes: pl.DataFrame, session_dates: Collection[dat
     Returns:
         ``FINDINGS`` by session, contract and horizon; ``measured`` counts the rows. The
         earlier price, price less change (or the anchor's price), must be the newest one of
-        this contract at that moment. When the contract has none, and another of its symbol
-        has, the price came from that one. Otherwise nothing is known against it.
+        this contract at that moment, if that is fresh. When the contract has none, and another
+        of its symbol has, the price came from that one. Otherwise nothing is known against it.
     """
     own = changes.drop_nulls("price").sort("timestamp")
     judged = changes.filter(pl.col("session_date").is_in(list(session_dates))).drop_nulls("price")
@@ -56,7 +59,10 @@ def _wrong(asked: pl.DataFrame, own: pl.DataFrame, name: str) -> pl.DataFrame:
         )
         .join(of_symbol, on="symbol", how="left")
     )
-    differs = (pl.col("earlier") - pl.col("had")).abs() > TOLERANCE * pl.col("earlier").abs()
+    is_fresh = pl.col("at") - pl.col("had_at") <= FRESH
+    differs = is_fresh & (
+        (pl.col("earlier") - pl.col("had")).abs() > TOLERANCE * pl.col("earlier").abs()
+    )
     of_another = pl.col("had").is_null() & (pl.col("begins_at") <= pl.col("at"))
     wrong = met.filter(differs | of_another)
     says = pl.format(

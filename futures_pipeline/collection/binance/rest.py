@@ -39,6 +39,8 @@ Found = TypeVar("Found")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 log = logging.getLogger(__name__)
+# The library tells of every single request at INFO.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class RestFailed(PipelineError):

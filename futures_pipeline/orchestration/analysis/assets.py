@@ -60,7 +60,7 @@ class Analysis:
 
     tables: tuple[Table, ...]
     sessions: Callable[[AnalysisSettings], int]
-    charts: Mapping[str, Callable[[pl.DataFrame], charts.Chart]] = field(default_factory=dict)
+    draw: Mapping[str, Callable[[pl.DataFrame], charts.Chart]] = field(default_factory=dict)
     check: tuple[dg.AssetCheckSpec, Checked] | None = None
     after: tuple[str, ...] = ()
 
@@ -76,23 +76,23 @@ class Analysis:
 ROLLING = Analysis(
     tables=(CORRELATIONS, DIVERGENCES),
     sessions=lambda _: ROLLING_SESSIONS,
-    charts={CORRELATIONS.name: charts.rolling_chart},
+    draw={CORRELATIONS.name: charts.rolling_chart},
     check=(index_pairs_spec(), index_pairs_result),
 )
 MATRIX = Analysis(
     tables=(CORRELATION_MATRIX,),
     sessions=lambda _: POOLED_SESSIONS,
-    charts={CORRELATION_MATRIX.name: charts.matrix_chart},
+    draw={CORRELATION_MATRIX.name: charts.matrix_chart},
 )
 HEATMAP = Analysis(
     tables=(CORRELATION_HEATMAP,),
     sessions=lambda _: POOLED_SESSIONS,
-    charts={CORRELATION_HEATMAP.name: charts.heatmap_chart},
+    draw={CORRELATION_HEATMAP.name: charts.heatmap_chart},
 )
 LEADS = Analysis(
     tables=(LEAD_LAG, LEAD_LAG_VERDICTS),
     sessions=lambda settings: settings.sessions,
-    charts={LEAD_LAG.name: charts.profile_chart},
+    draw={LEAD_LAG.name: charts.profile_chart},
     check=(labels_spec(), labels_result),
 )
 VALUE = Analysis(
@@ -180,7 +180,7 @@ def add_metadata(
 ) -> None:
     """Add what a person sees of each session: the verdict first, then the picture."""
     total = workbench.row_count(table)
-    draw = analysis.charts.get(table.name)
+    draw = analysis.draw.get(table.name)
     for key in context.partition_keys:
         day = date.fromisoformat(key)
         of_session = on_session(found.tables[table.name], day)
@@ -200,9 +200,9 @@ def _spec(table: Table, analysis: Analysis) -> dg.AssetSpec:
         table.name,
         description=table.description,
         deps=[BARS_1M.name, *analysis.after],
-        group_name="analysis",
+        group_name="derived",
         kinds={"deltalake", "polars"},
         owners=OWNERS,
-        tags={"layer": "analysis"},
+        tags={"layer": "derived"},
         metadata={"dagster/column_schema": column_schema(table), "key": ", ".join(table.key)},
     )

@@ -7,6 +7,7 @@ own clock and calendar, so that it knows holidays, summer time and a replay alik
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -26,6 +27,11 @@ from futures_pipeline.orchestration.sensors.planning import next_runs
 from futures_pipeline.orchestration.sensors.runs import failed_runs, run_request, unfinished_run
 from futures_pipeline.storage.tables import BARS_1M
 
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+
 ROLLING_JOB, DAILY_JOB = "rolling_analysis", "daily_analysis"
 # Older sessions are back-filled by hand: a run computes each from all its sessions anew.
 ROLLING_NEWEST, DAILY_NEWEST = 20, 3
@@ -36,7 +42,7 @@ class AnalysisParts:
     """What the definitions take in: assets, their jobs and what starts these."""
 
     assets: list[dg.AssetsDefinition]
-    jobs: list[dg.UnresolvedAssetJobDefinition]
+    jobs: "list[UnresolvedAssetJobDefinition]"
     sensors: list[dg.SensorDefinition]
 
 

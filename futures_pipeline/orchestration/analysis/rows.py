@@ -4,7 +4,7 @@ Each session's rows depend on bars up to that session alone, and within ``correl
 bars up to the reading: computed with other sessions or alone, they are the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 import polars as pl
@@ -60,23 +60,23 @@ def named(legs: Legs) -> list[pl.Expr]:
 def rolling_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
     """Return ``correlations`` and ``divergences`` of some sessions.
 
-    ``bars``: of these and of the 21 sessions of each pair before each.
+    ``bars``: of these and of the 21 sessions of each pair before each. A pair whose markets
+    were never open together has no rows.
     """
     readings: list[pl.DataFrame] = []
     episodes: list[pl.DataFrame] = []
-    for minutes, window in WINDOWS.items():
-        front = bars.front(minutes)
-        for legs in pairs:
-            returns = paired_returns(front, *legs)
-            if minutes == 1:
-                readings.append(_regimes(returns, legs, days))
-                rows, found = _divergences(returns, legs, days)
-                episodes.append(found)
-            else:
-                rows = _readings(
-                    rolling_correlations(returns, window, days), legs, (minutes, window)
-                )
-            readings.append(rows)
+    for minutes, legs, returns in _returns(bars, pairs, WINDOWS):
+        if not returns["both_open"].any():
+            continue
+        if minutes == 1:
+            regimes = correlation_regimes(rolling_correlations(returns, REGIME_WINDOW, days))
+            rows, found = _divergences(returns, legs, days)
+            readings += [_readings(regimes, legs, (1, REGIME_WINDOW)), rows]
+            episodes.append(found)
+        else:
+            window = WINDOWS[minutes]
+            rolling = rolling_correlations(returns, window, days)
+            readings.append(_readings(rolling, legs, (minutes, window)))
     tables = {
         CORRELATIONS.name: as_rows(CORRELATIONS, readings),
         DIVERGENCES.name: as_rows(DIVERGENCES, episodes),
@@ -86,27 +86,40 @@ def rolling_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
 
 def matrix_rows(bars: Bars, days: Days) -> Found:
     """Return ``correlation_matrix`` of some sessions: futures, ETFs and pairs of currencies."""
-    symbols = [symbol for symbol in bars.symbols if UNIVERSE[symbol].kind is not Kind.INDEX]
     parts = []
-    for minutes in MATRIX_MINUTES if len(symbols) > 1 else ():
+    for minutes in MATRIX_MINUTES:
         front = bars.front(minutes)
         for day in days:
-            found = correlation_matrix(front, symbols, day)
-            parts.append(found.with_columns(timeframe_minutes=pl.lit(minutes, pl.Int64)))
+            symbols = _compared(bars, day)
+            if len(symbols) > 1:
+                found = correlation_matrix(front, symbols, day)
+                parts.append(found.with_columns(timeframe_minutes=pl.lit(minutes, pl.Int64)))
     return Found({CORRELATION_MATRIX.name: as_rows(CORRELATION_MATRIX, parts)})
+
+
+def _compared(bars: Bars, until: date) -> list[str]:
+    """Return the symbols with bars up to a date, without indexes, which nobody can trade."""
+    held = set(bars.rows.filter(pl.col("session_date") <= until)["symbol"].unique())
+    return [s for s in bars.symbols if s in held and UNIVERSE[s].kind is not Kind.INDEX]
 
 
 def heatmap_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
     """Return ``correlation_heatmap`` of some sessions, by hour and by part of the session."""
     parts = []
-    for minutes in HEATMAP_MINUTES:
+    for minutes, legs, returns in _returns(bars, pairs, HEATMAP_MINUTES):
+        of = [*named(legs), pl.lit(minutes, pl.Int64).alias("timeframe_minutes")]
+        parts += [_cells(returns, day).with_columns(of) for day in days if not returns.is_empty()]
+    return Found({CORRELATION_HEATMAP.name: as_rows(CORRELATION_HEATMAP, parts)})
+
+
+def _returns(
+    bars: Bars, pairs: Sequence[Legs], timeframes: Iterable[int]
+) -> Iterator[tuple[int, Legs, pl.DataFrame]]:
+    """Yield the paired returns of each pair and timeframe."""
+    for minutes in timeframes:
         front = bars.front(minutes)
         for legs in pairs:
-            returns = paired_returns(front, *legs)
-            parts += [_cells(returns, day).with_columns(
-                *named(legs), timeframe_minutes=pl.lit(minutes, pl.Int64)
-            ) for day in days]  # fmt: skip
-    return Found({CORRELATION_HEATMAP.name: as_rows(CORRELATION_HEATMAP, parts)})
+            yield minutes, legs, paired_returns(front, *legs)
 
 
 def _cells(returns: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -140,11 +153,6 @@ def _readings(rolling: pl.DataFrame, legs: Legs, of: tuple[int, int]) -> pl.Data
         .then(pl.lit("yellow"))
         .otherwise(pl.lit("red")),
     )
-
-
-def _regimes(returns: pl.DataFrame, legs: Legs, days: Days) -> pl.DataFrame:
-    rolling = rolling_correlations(returns, REGIME_WINDOW, days)
-    return _readings(correlation_regimes(rolling), legs, (1, REGIME_WINDOW))
 
 
 def _divergences(

@@ -1,5 +1,6 @@
 """The sensor that computes what follows from stored rows: at once when a session is over."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -14,7 +15,7 @@ from futures_pipeline.orchestration.sensors.runs import (
     run_request,
     unfinished_run,
 )
-from futures_pipeline.orchestration.sensors.spool import INGEST_JOB
+from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, sessions_to_ingest
 
 DERIVE_JOB = "derive"
 # The running session is computed again after so many looks at the spool: a run takes seconds
@@ -41,15 +42,18 @@ def build_derived_sensor(
         context: dg.SensorEvaluationContext, workbench: dg.ResourceParam[Workbench]
     ) -> dg.SensorResult | dg.SkipReason:
         for job in (INGEST_JOB, DERIVE_JOB):
-            if (running := unfinished_run(context.instance, job)) is not None:
-                return dg.SkipReason(f"run {running} of job {job} is still under way")
-        keys = partitions.get_partition_keys()
-        spooled = workbench.spool.partitions()
-        raw = spool_positions(spooled, set(session_dates(keys)))
-        now = datetime.now(UTC)
+            if (run_id := unfinished_run(context.instance, job)) is not None:
+                return dg.SkipReason(f"run {run_id} of job {job} is still under way")
+        now, keys = datetime.now(UTC), partitions.get_partition_keys()
         asked_at = last_asked_at(context.instance, DERIVE_JOB)
         is_time = asked_at is None or now - asked_at >= patience
-        behind = due_now(sessions_to_derive(raw, workbench), running_session(workbench), is_time)
+        spooled = workbench.spool.partitions()
+        raw = spool_positions(spooled, set(session_dates(keys)))
+        coming = next_runs(
+            sessions_to_ingest(raw, workbench), failed_runs(context.instance, INGEST_JOB), keys, now
+        )
+        late = sessions_to_derive(raw, workbench)
+        behind = due_now(late, coming.ranges, running_session(workbench), is_time)
         failed = failed_runs(context.instance, DERIVE_JOB) if behind else []
         plan = next_runs(behind, failed, keys, now)
         if not plan.ranges:
@@ -76,13 +80,23 @@ def running_session(workbench: Workbench) -> date:
     return workbench.calendar.session_date(workbench.deliverable_until())
 
 
-def due_now(behind: dict[date, int], running: date, is_time: bool) -> dict[date, int]:
-    """Return the sessions to compute now: those before the running one, and it when it is time.
+def due_now(
+    behind: dict[date, int], coming: Iterable[Iterable[str]], running: date, is_time: bool
+) -> dict[date, int]:
+    """Return the sessions to compute now.
 
-    >>> due_now({date(2025, 1, 14): 5, date(2025, 1, 15): 6}, date(2025, 1, 15), False)
-    {datetime.date(2025, 1, 14): 5}
+    The ``running`` one when it is time, those before it at once, unless rows of theirs are
+    about to be ingested (``coming``, ranges of partition keys): these come first.
+
+    >>> behind = {date(2025, 1, 13): 4, date(2025, 1, 14): 5, date(2025, 1, 15): 6}
+    >>> due_now(behind, [["2025-01-14", "2025-01-15"]], date(2025, 1, 15), True)
+    {datetime.date(2025, 1, 13): 4, datetime.date(2025, 1, 15): 6}
+    >>> due_now(behind, [], date(2025, 1, 15), False)
+    {datetime.date(2025, 1, 13): 4, datetime.date(2025, 1, 14): 5}
     """
-    return {day: seq for day, seq in behind.items() if is_time or day < running}
+    first = {key for keys in coming for key in keys}
+    over = {day: seq for day, seq in behind.items() if day < running and str(day) not in first}
+    return over | {day: seq for day, seq in behind.items() if is_time and day >= running}
 
 
 def _why(waiting: list[str]) -> str:

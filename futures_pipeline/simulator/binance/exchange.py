@@ -32,12 +32,29 @@ from futures_pipeline.simulator.gateway import HOST
 STREAMS = "/stream"
 BEAT_SECONDS = 0.02
 PING_EVERY_SECONDS, PONG_WITHIN_SECONDS = 20.0, 60.0
-GOING_AWAY, TRY_LATER = 1001, 1013
+CLOSE_TIMEOUT_SECONDS = 1.0
+GOING_AWAY = 1001
 
 log = logging.getLogger(__name__)
 # The library tells of every REST answer as of a connection that failed.
 quiet = logging.getLogger(f"{__name__}.library")
 quiet.setLevel(logging.CRITICAL)
+
+
+@dataclass
+class LostMinute:
+    """A minute that answers lack: the middle one of the first answer, the same in later ones."""
+
+    charge: Charge = field(default_factory=lambda: Charge(0))
+    start_ms: int | None = None
+
+    def without(self, rows: list[list[Any]]) -> list[list[Any]]:
+        """Return the bars of an answer but the lost one."""
+        if not rows or not self.charge.take():
+            return rows
+        if self.start_ms is None:
+            self.start_ms = rows[len(rows) // 2][0]
+        return [row for row in rows if row[0] != self.start_ms]
 
 
 @dataclass
@@ -47,7 +64,7 @@ class Faults:
     spoiling: Spoiling = field(default_factory=Spoiling)
     is_refusing: bool = False
     broken: Charge = field(default_factory=lambda: Charge(0))
-    lost_minutes: Charge = field(default_factory=lambda: Charge(0))
+    lost_minute: LostMinute = field(default_factory=LostMinute)
     skew_seconds: float = 0.0
 
 
@@ -84,6 +101,7 @@ class Exchange:
                 process_request=self._request,
                 ping_interval=PING_EVERY_SECONDS,
                 ping_timeout=PONG_WITHIN_SECONDS,
+                close_timeout=CLOSE_TIMEOUT_SECONDS,
                 compression=None,
                 logger=quiet,
             )
@@ -146,9 +164,8 @@ class Exchange:
             return rest.Answer(503, {"msg": "Service Unavailable"})
         # A day that is drawn for the first time takes a while; streams go on meanwhile.
         found = await asyncio.to_thread(rest.answer, path, query, self.pairs, self.now())
-        if path == "/api/v3/klines" and found.status == 200 and self.faults.lost_minutes.take():
-            middle = len(found.body) // 2
-            return rest.Answer(200, found.body[:middle] + found.body[middle + 1 :])
+        if path == "/api/v3/klines" and found.status == HTTPStatus.OK:
+            return rest.Answer(found.status, self.faults.lost_minute.without(found.body))
         return found
 
     async def _serve(self, connection: ServerConnection) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial, wraps
 
-from futures_pipeline.simulator.binance.exchange import GOING_AWAY, Exchange
+from futures_pipeline.simulator.binance.exchange import GOING_AWAY, Exchange, LostMinute
 from futures_pipeline.simulator.binance.weights import BANNED, TOO_MANY
 from futures_pipeline.simulator.faults.counting import Charge
 from futures_pipeline.simulator.faults.table import Fault, Lasting, Run, lasting
@@ -59,9 +59,9 @@ async def broken(exchange: Exchange, count: int) -> Lasting:
 
 
 async def lost_minute(exchange: Exchange, count: int) -> Lasting:
-    exchange.faults.lost_minutes = charge = Charge.of(count)
-    yield charge
-    charge.left = 0
+    lost = exchange.faults.lost_minute = LostMinute(Charge.of(count))
+    yield lost.charge
+    lost.charge.left = 0
 
 
 async def refuse_requests(exchange: Exchange, status: int, wait: float) -> None:
@@ -90,7 +90,7 @@ _FAULTS: Mapping[str, Fault] = {
         "messages that are no events", partial(spoil, how="malformed"), count=1
     ),
     "binance_503": lasting("REST requests are answered 503", broken, count=1),
-    "binance_lost_minute": lasting("REST bars: the middle one is missing", lost_minute, count=1),
+    "binance_lost_minute": lasting("REST bars: one minute is missing", lost_minute, count=1),
     "binance_429": Fault(
         "REST requests are refused",
         partial(refuse_requests, status=TOO_MANY),

@@ -35,7 +35,7 @@ async def test_every_minute_of_a_window_comes_once_over_several_pages(
 
 
 async def test_a_minute_left_out_does_not_end_a_page(rest: Rest, simulated: Simulated) -> None:
-    simulated.exchange.faults.lost_minutes.left = 1
+    simulated.exchange.faults.lost_minute.charge.left = 1
 
     found = await rest.klines(NAME, NIGHT, NIGHT + 1200 * MINUTE)
 

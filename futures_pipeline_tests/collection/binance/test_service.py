@@ -119,7 +119,7 @@ async def test_a_minute_that_the_exchange_does_not_have_is_given_up_and_told(
         return set(stored(spool, GATEWAY_EVENTS)["event"])
 
     async with exchange_at(IN_THE_PAUSE, 600.0) as simulated:
-        simulated.exchange.faults.lost_minutes.left = 1000
+        simulated.exchange.faults.lost_minute.charge.left = 1000
         async with simulated.collecting(spool):
             await eventually(lambda: Cause.NO_TRADES.value in events(), seconds=60.0)
 

@@ -1,0 +1,164 @@
+"""A pair's report as a person reads it: the verdicts first, then the numbers behind them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from futures_pipeline.analytics.lead_lag.granger import Granger
+from futures_pipeline.analytics.lead_lag.verdict import LeadVerdict
+from futures_pipeline.analytics.predictive_value.assessment import IN_PROGRESS, Assessment
+from futures_pipeline.api.reports import PairReport
+
+SHOWN_LEADS = (-60, -30, -15, -5, -1, 0, 1, 5, 15, 30, 60)
+UNKNOWN = "-"
+
+
+def print_report(console: Console, report: PairReport) -> None:
+    """Print all of a report, or why there is nothing to print yet."""
+    if report.label_fault is not None:
+        console.print(f"BAR_LABEL_FAULT: {report.label_fault}.", style="bold red", soft_wrap=True)
+        return
+    if report.value is None:
+        say(console, IN_PROGRESS, f"{report.lead.verdict.sentence}.")
+        return
+    dates = report.sessions.regular.dates
+    futures, spot = report.sessions.legs
+    say(
+        console,
+        f"{futures} and {spot}, {len(dates)} sessions from {dates[0]} to {dates[-1]}, "
+        "NYSE hours, one-minute bars",
+    )
+    verdict, value = report.lead.verdict, report.value
+    say(console, f"\n{verdict.verdict}: {verdict.sentence}.")
+    say(console, f"{value.verdict}: {value.sentence}.\n")
+    for line in lead_lines(report):
+        say(console, line)
+    console.print(profile_table(report.lead.profile, futures))
+    console.print(horizons_table(value, futures, spot))
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are, at full length: a terminal wraps them, a file keeps them."""
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def lead_lines(report: PairReport) -> list[str]:
+    """Return the numbers of the lead that are no table."""
+    pooled, verdict = report.correlation, report.lead.verdict
+    return [
+        f"Correlation within the minute  {float(pooled.value):.4f} "
+        f"({float(pooled.low):.4f} to {float(pooled.high):.4f}), {int(pooled.pairs):,} minutes "
+        f"worth {float(pooled.effective_pairs):,.0f}",
+        f"Lead                           {lead_text(verdict)}",
+        f"Shortest lead that would show  {seconds(verdict.resolution_seconds)}; a lead of 1 s "
+        f"shows after {whole(verdict.sessions_for_one_second)} sessions",
+        f"Granger                        {granger_text(report.lead.granger)}",
+    ]
+
+
+def lead_text(verdict: LeadVerdict) -> str:
+    """Return the lead with its error and its worth.
+
+    >>> from futures_pipeline.analytics.lead_lag.verdict import Verdict
+    >>> lead_text(LeadVerdict(Verdict.NO_DETECTABLE_LEAD, "", 20))
+    'none that is significant'
+    """
+    if verdict.lead_seconds is None:
+        return "none that is significant"
+    error = verdict.lead_error_seconds
+    margin = "" if error is None else f" (standard error {error:.2f} s)"
+    edge = number(verdict.gross_edge_bp, 2)
+    cost = number(verdict.cost_bp, 2)
+    return f"{verdict.lead_seconds:+.2f} s{margin}, worth {edge} bp a trade, which costs {cost} bp"
+
+
+def granger_text(tested: Granger) -> str:
+    """Return both p-values; alone they are no evidence of a lead."""
+    if tested.reason is not None:
+        return f"unknown ({tested.reason})"
+    forth, back = tested.p_futures_to_spot, tested.p_spot_to_futures
+    reading = "" if tested.is_consistent_with_futures_lead else "not "
+    return (
+        f"p {number(forth, 4)} futures to spot, p {number(back, 4)} spot to futures: {reading}"
+        "as when futures lead"
+    )
+
+
+def profile_table(profile: pl.DataFrame, futures: str) -> Table:
+    """Return some leads of the profile beside the placebo, and each significant one."""
+    table = Table(title=f"Correlation when {futures} is read so many minutes earlier", box=None)
+    for heading in ("lead min", "correlation", "95 %", "placebo 95 %", "asymmetry", "p (Holm)"):
+        table.add_column(heading, justify="right")
+    shown = pl.col("lead_minutes").is_in(SHOWN_LEADS) | pl.col("is_significant").fill_null(False)
+    for row in profile.filter(shown).iter_rows(named=True):
+        table.add_row(
+            f"{row['lead_minutes']:+d}" if row["lead_minutes"] else "0",
+            number(row["correlation"], 4),
+            between(row["low"], row["high"], 3),
+            between(row["placebo_low"], row["placebo_high"], 3),
+            number(row["asymmetry"], 4),
+            number(row["p_holm"], 3),
+            style="bold" if row["is_significant"] else None,
+        )
+    return table
+
+
+def horizons_table(value: Assessment, futures: str, spot: str) -> Table:
+    """Return what the return of one leg says of the next return of the other."""
+    table = Table(title=f"{futures} return so far, {spot} return after it", box=None)
+    headings = ("min", "n", "right", "95 %", "base", "rank corr.", "95 %", "break-even")
+    for heading in (*headings, "net bp", "sessions needed", "verdict"):
+        table.add_column(heading, justify="right")
+    for row in value.horizons.iter_rows(named=True):
+        table.add_row(*horizon_cells(row))
+    return table
+
+
+def horizon_cells(row: Mapping[str, Any]) -> list[str]:
+    """Return one horizon as text."""
+    verdict = row["verdict"] if row["reason"] is None else f"{row['verdict']} ({row['reason']})"
+    return [
+        str(row["horizon_minutes"]),
+        f"{row['n_obs']:,}",
+        number(row["directional_accuracy"], 3),
+        between(row["da_ci_low"], row["da_ci_high"], 3),
+        number(row["base_rate"], 3),
+        number(row["ic"], 3),
+        between(row["ic_ci_low"], row["ic_ci_high"], 3),
+        number(row["break_even_ic"], 3),
+        number(row["net_edge_bp"], 2),
+        number(row["days_to_conclusion"], 0),
+        verdict.replace("_", " ").lower(),
+    ]
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number, or a dash when it is unknown.
+
+    >>> number(0.12345, 3), number(None, 3)
+    ('0.123', '-')
+    """
+    return UNKNOWN if value is None else f"{value:.{digits}f}"
+
+
+def whole(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def seconds(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2f} s"
+
+
+def between(low: float | None, high: float | None, digits: int) -> str:
+    """Return an interval.
+
+    >>> between(-0.1, 0.25, 2)
+    '-0.10 to 0.25'
+    """
+    if low is None or high is None:
+        return UNKNOWN
+    return f"{number(low, digits)} to {number(high, digits)}"

@@ -1,0 +1,158 @@
+"""The rows of the analysis: of their session alone, and blind to what comes after."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from futures_pipeline.analytics.correlation.rolling import colour
+from futures_pipeline.api.pairs import Bars
+from futures_pipeline.domain.sessions import new_york
+from futures_pipeline.orchestration.analysis.found import Found
+from futures_pipeline.orchestration.analysis.rows import heatmap_rows, matrix_rows, rolling_rows
+from futures_pipeline.orchestration.analysis.verdicts import lead_lag_rows, predictive_rows
+from futures_pipeline_tests.orchestration.analysis.conftest import DAYS, NEWEST, PAIR
+
+PAIRS = [PAIR]
+LOOK_BACK = 20
+DAILY: dict[str, Callable[[Bars, list[date]], Found]] = {
+    "matrix": matrix_rows,
+    "heatmap": lambda bars, days: heatmap_rows(bars, PAIRS, days),
+    "leads": lambda bars, days: lead_lag_rows(bars, PAIRS, days, LOOK_BACK),
+    "value": lambda bars, days: predictive_rows(bars, PAIRS, days, LOOK_BACK),
+}
+
+
+def changed_after(bars: Bars, at: datetime, seed: int) -> Bars:
+    """The same bars but for those that end after a moment: other prices, and half are gone."""
+    random = np.random.default_rng(seed)
+    later = pl.col("ts_end") > at
+    prices = pl.Series(random.uniform(1.0, 9_000.0, bars.rows.height))
+    kept = pl.Series(random.random(bars.rows.height) < 0.5)
+    rows = bars.rows.with_columns(close=pl.when(later).then(prices).otherwise("close"))
+    return replace(bars, rows=rows.filter(~later | kept))
+
+
+def with_noise(bars: Bars, symbol: str, begins: datetime, ends: datetime) -> Bars:
+    """The same bars, but between two moments a leg walks on its own."""
+    random = np.random.default_rng(5)
+    own = np.exp(np.cumsum(random.normal(0.0, 3e-4, bars.rows.height)))
+    within = (pl.col("symbol") == symbol) & pl.col("ts_end").is_between(begins, ends)
+    close = pl.when(within).then(pl.Series(588.0 * own)).otherwise("close")
+    return replace(bars, rows=bars.rows.with_columns(close=close))
+
+
+@given(minute=st.integers(0, 389), seed=st.integers(0, 9))
+@settings(max_examples=6, deadline=None)
+def test_no_reading_of_a_correlation_knows_what_comes_after(
+    bars: Bars, minute: int, seed: int
+) -> None:
+    at = new_york(NEWEST, 9, 30) + timedelta(minutes=minute)
+    known = pl.col("at") <= at
+    now = rolling_rows(bars, PAIRS, [NEWEST]).tables["correlations"].filter(known)
+    then = rolling_rows(changed_after(bars, at, seed), PAIRS, [NEWEST]).tables["correlations"]
+    assert then.filter(known).equals(now)
+
+
+@pytest.mark.parametrize("name", DAILY)
+def test_no_session_knows_the_sessions_after_it(bars: Bars, name: str) -> None:
+    day = DAYS[-4]
+    now = DAILY[name](bars, [day])
+    then = DAILY[name](changed_after(bars, new_york(day, 17), 3), [day])
+    for table, rows in now.tables.items():
+        assert rows.height > 0
+        assert then.tables[table].equals(rows), table
+    assert then.sentences == now.sentences
+
+
+@pytest.mark.parametrize("name", [*DAILY, "rolling"])
+def test_a_session_is_the_same_alone_and_among_others(bars: Bars, name: str) -> None:
+    compute = DAILY.get(name, lambda held, days: rolling_rows(held, PAIRS, days))
+    alone = compute(bars.of(DAYS[-23:-1]), [DAYS[-2]])
+    among = compute(bars, DAYS[-3:])
+    for table, rows in alone.tables.items():
+        assert among.tables[table].filter(session_date=DAYS[-2]).equals(rows), table
+
+
+def test_an_episode_that_is_over_does_not_know_what_comes_after(bars: Bars) -> None:
+    broken = with_noise(bars, "SPY", new_york(NEWEST, 11), new_york(NEWEST, 13))
+    now = rolling_rows(broken, PAIRS, [NEWEST]).tables["divergences"]
+    ended = now["ended_at"].max()
+    then = rolling_rows(changed_after(broken, ended, 2), PAIRS, [NEWEST]).tables["divergences"]
+    assert now["is_over"].all()
+    assert then.filter(pl.col("ended_at") <= ended, pl.col("started_at") < ended).equals(now)
+
+
+def test_an_index_pair_that_comes_apart_is_a_fault_of_the_data(bars: Bars) -> None:
+    broken = with_noise(bars, "SPY", new_york(NEWEST, 11), new_york(NEWEST, 13))
+    found = rolling_rows(broken, PAIRS, [NEWEST]).tables
+    episode = found["divergences"].row(0, named=True)
+    assert (episode["meaning"], episode["severity"]) == ("data_fault", "major")
+    assert new_york(NEWEST, 11) < episode["started_at"] < new_york(NEWEST, 11, 30)
+    assert episode["minimum"] < 0.2
+    readings = found["correlations"].filter(window=60, timeframe_minutes=1)
+    states = dict(readings.select("at", "divergence").iter_rows())
+    assert states[episode["started_at"]] in ("minor", "major")
+    assert states[new_york(NEWEST, 10, 30)] == "none"
+    unusual = dict(readings.select("at", "is_unusual").iter_rows())
+    assert unusual[new_york(NEWEST, 12, 30)]
+
+
+def test_of_other_pairs_it_is_a_divergence(bars: Bars) -> None:
+    broken = with_noise(bars, "SPY", new_york(NEWEST, 11), new_york(NEWEST, 13))
+    found = rolling_rows(broken, [("SPY", "ES")], [NEWEST]).tables["divergences"]
+    assert set(found["meaning"]) == {"divergence"}
+    assert set(found["pair"]) == {"SPY-ES"}
+
+
+def test_a_whole_session_has_no_divergence_and_every_window(bars: Bars) -> None:
+    found = rolling_rows(bars, PAIRS, [NEWEST]).tables
+    assert found["divergences"].is_empty()
+    windows = found["correlations"].group_by("timeframe_minutes", "window").len().sort(pl.all())
+    # Bars are of NYSE hours alone; both markets are open 18:00-20:00 and 04:00-17:00.
+    assert windows.rows() == [
+        *((1, 60, 900), (1, 120, 900), (5, 78, 180)),
+        *((15, 52, 60), (60, 46, 15)),
+    ]
+    regimes = found["correlations"].filter(window=120)["regime"].drop_nulls()
+    assert set(regimes) == {"middle", "high"}
+
+
+def test_colours_are_those_of_the_statistics(bars: Bars) -> None:
+    readings = rolling_rows(bars, PAIRS, [NEWEST]).tables["correlations"]
+    for r, low, high, shown in readings.select("correlation", "low", "high", "colour").iter_rows():
+        assert shown == colour(r, low, high)
+
+
+def test_a_pair_without_bars_has_no_rows_and_says_so(bars: Bars) -> None:
+    nobody = [("NQ", "QQQ")]
+    assert all(rows.is_empty() for rows in rolling_rows(bars, nobody, [NEWEST]).tables.values())
+    assert heatmap_rows(bars, nobody, [NEWEST]).tables["correlation_heatmap"].is_empty()
+    said = lead_lag_rows(bars, nobody, [NEWEST], LOOK_BACK).sentences[NEWEST]
+    assert said == ["NQ-QQQ: Data collection in progress. Analysis available after 7 days."]
+
+
+def test_six_sessions_are_too_few_and_seven_are_enough(bars: Bars) -> None:
+    for count, rows in ((6, 0), (7, 4)):
+        found = predictive_rows(bars.of(DAYS[:count]), PAIRS, [DAYS[count - 1]], LOOK_BACK)
+        assert found.tables["predictive_value"].height == rows
+    six = lead_lag_rows(bars.of(DAYS[:6]), PAIRS, [DAYS[5]], LOOK_BACK)
+    assert all(rows.is_empty() for rows in six.tables.values())
+
+
+def test_bars_named_by_their_end_are_told_at_once(bars: Bars) -> None:
+    """Three sessions are too few for a lead, and enough for this."""
+    late = pl.col("symbol") == "SPY"
+    moved = bars.rows.with_columns(
+        pl.when(late).then(pl.col(name) + timedelta(minutes=1)).otherwise(name)
+        for name in ("ts_start", "ts_end")
+    )
+    found = lead_lag_rows(replace(bars.of(DAYS[:3]), rows=moved), PAIRS, [DAYS[2]], LOOK_BACK)
+    assert len(found.faults) == 1
+    assert "when the bars of SPY are named by their end and read as starts" in found.faults[0]
+    assert not lead_lag_rows(bars.of(DAYS[:3]), PAIRS, [DAYS[2]], LOOK_BACK).faults
