@@ -179,7 +179,7 @@ def test_metadata_has_a_chart_and_a_table_small_enough_for_the_page(
         assert len(chart) < 50_000
         head = metadata["head"]
         assert isinstance(head, dg.TableMetadataValue)
-        assert len(head.records) == 10
+        assert 0 < len(head.records) <= 10
 
 
 def test_stored_rows_that_break_the_schema_stop_what_depends_on_them(

@@ -65,7 +65,8 @@ def wrong(simulator: Simulator, name: str, **parameters: Any) -> None:
 
 def test_a_gateway_in_order_is_told_to_be_and_gets_everything_back(data: Path) -> None:
     with simulated(OPEN, SPEED, SYMBOLS) as simulator:
-        told = doctor(data, simulator.variables)
+        options_on = {"FUTURES_PIPELINE_COLLECTION_OPTION_INTERVAL_SECONDS": "300"}
+        told = doctor(data, {**simulator.variables, **options_on})
         after = simulator.command(command="stats")
 
     assert told.status == CAN_WORK
