@@ -25,7 +25,7 @@ LATER = datetime(2025, 12, 1, 12, 0, tzinfo=UTC)
 CALENDAR = calendar_for(LATER)
 CLOCK = f"{LATER.isoformat()}@4000000000.0*1"  # anchored in 2096: it stands still
 FIRST, LAST = date(2024, 12, 12), date(2025, 4, 2)
-LEVELS = {"ES": 5_900.0, "SPY": 588.0, "NQ": 21_000.0, "QQQ": 510.0}
+LEVELS = {"ES": 5_900.0, "SPY": 588.0, "NQ": 21_000.0, "QQQ": 510.0, "BTC/USDT": 95_000.0}
 CONTRACTS = {"ES": "ESH5", "NQ": "NQH5"}
 ROLL_FREE = date(2025, 1, 2)  # ESH5 leads until the middle of March
 BATCH_SCHEMA = {name: kind for name, kind in BARS_1M.schema.items() if name not in LAKE_COLUMNS}

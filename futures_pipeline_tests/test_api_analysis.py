@@ -1,5 +1,6 @@
 """What the public door says of pairs: the planted answer, or nothing and why."""
 
+import doctest
 import math
 from collections.abc import Callable
 from datetime import date
@@ -11,6 +12,7 @@ from futures_pipeline.api import (
     assess_predictive_value,
     calculate_correlation,
     calculate_lead_lag,
+    pairs,
 )
 from futures_pipeline.api.pairs import last_shared, legs_of, round_trip_cost_bp
 from futures_pipeline.api.reports import last_closed
@@ -87,6 +89,12 @@ def test_only_the_last_days_count(together: Path) -> None:
     assert (found["n_sessions"], found["verdict_code"]) == (9, -1)
 
 
+def test_a_pair_of_currencies_is_a_leg_like_any_other(tmp_path: Path) -> None:
+    data = fill(tmp_path, planted_bars(4, 0, DAYS[:8], ("ES", "BTC/USDT")))
+    found = calculate_correlation("ES", "BTC/USDT", 8, data=data)
+    assert found == pytest.approx(0.984, abs=0.01)
+
+
 @pytest.mark.parametrize("days", [6, 20])
 def test_under_seven_sessions_nothing_is_said_but_why(
     five_minutes_late: Path, days: int, caplog: pytest.LogCaptureFixture
@@ -141,6 +149,12 @@ def test_sessions_of_one_leg_alone_do_not_count() -> None:
     held = {"ES": [THURSDAY, FRIDAY], "SPY": [THURSDAY]}
     assert last_shared(held, ("ES", "SPY"), FRIDAY, 5) == [THURSDAY]
     assert last_shared(held, ("ES", "QQQ"), FRIDAY, 5) == []
+
+
+def test_doctests() -> None:
+    found = doctest.testmod(pairs)
+    assert found.attempted
+    assert not found.failed
 
 
 def test_costs_and_legs_of_pairs_of_currencies() -> None:

@@ -79,15 +79,18 @@ class Bars:
         chosen = pl.col("session_date").is_in(list(session_dates))
         return Bars(self.rows.filter(chosen), self.schedule.filter(chosen), self.calendar)
 
-    def front(self, minutes: int) -> pl.DataFrame:
-        """Return the returns of each symbol's front month, ``returns.pairs.front_returns``."""
+    def returns(self, minutes: int) -> pl.DataFrame:
+        """Return the returns of every contract, ``returns.grid.grid_returns``."""
         ticks = {symbol: UNIVERSE[symbol].tick_size for symbol in self.symbols}
         hours = {
             symbol: market_hours(UNIVERSE[symbol].kind, self.calendar) for symbol in self.symbols
         }
         prices = reference_prices(NO_SNAPSHOTS, self.rows, ticks)
-        returns = grid_returns(prices, hours, self.calendar, self.session_dates, minutes)
-        return front_returns(returns, self.schedule)
+        return grid_returns(prices, hours, self.calendar, self.session_dates, minutes)
+
+    def front(self, minutes: int) -> pl.DataFrame:
+        """Return the returns of each symbol's front month, ``returns.pairs.front_returns``."""
+        return front_returns(self.returns(minutes), self.schedule)
 
     def market(self, symbol: str) -> Market:
         """Return a leg with its cost and how often it trades."""

@@ -53,6 +53,11 @@ run_retries:
   max_retries: 1
   retry_on_asset_or_op_failure: false
 
+# What a run prints goes to the daemon's log. Capturing it takes four processes a run.
+compute_logs:
+  module: dagster.core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+
 # Days to keep what a sensor or schedule decided.
 retention:
   sensor:

@@ -42,6 +42,7 @@ from futures_pipeline.storage.tables import (
     LEAD_LAG,
     LEAD_LAG_VERDICTS,
     PREDICTIVE_VALUE,
+    SPREADS,
     Table,
 )
 
@@ -74,7 +75,7 @@ class Analysis:
 
 
 ROLLING = Analysis(
-    tables=(CORRELATIONS, DIVERGENCES),
+    tables=(CORRELATIONS, DIVERGENCES, SPREADS),
     sessions=lambda _: ROLLING_SESSIONS,
     draw={CORRELATIONS.name: charts.rolling_chart},
     check=(index_pairs_spec(), index_pairs_result),

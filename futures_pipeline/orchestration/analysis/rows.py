@@ -22,21 +22,29 @@ from futures_pipeline.analytics.correlation.divergence import (
 )
 from futures_pipeline.analytics.correlation.regimes import REGIME_WINDOW, correlation_regimes
 from futures_pipeline.analytics.correlation.rolling import WINDOWS, rolling_correlations
-from futures_pipeline.analytics.returns.pairs import paired_returns
-from futures_pipeline.api.pairs import INDEX_PAIRS, Bars, Legs, pair_name
+from futures_pipeline.analytics.correlation.spread import spread_bands
+from futures_pipeline.analytics.returns.pairs import front_returns, paired_returns
+from futures_pipeline.api.pairs import INDEX_PAIRS, Bars, Legs, last_shared, pair_name
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
-from futures_pipeline.orchestration.analysis.found import USUAL_SESSIONS, Days, Found
+from futures_pipeline.orchestration.analysis.found import (
+    ROLLING_SESSIONS,
+    USUAL_SESSIONS,
+    Days,
+    Found,
+)
 from futures_pipeline.storage.tables import (
     CORRELATION_HEATMAP,
     CORRELATION_MATRIX,
     CORRELATIONS,
     DIVERGENCES,
+    SPREADS,
     Table,
 )
 
 MATRIX_MINUTES = (1, 5, 15, 60)
 HEATMAP_MINUTES = (1, 5, 15, 60, 240)
 DIVERGENCE_WINDOW = WINDOWS[1]
+SPREAD_MINUTES = 60
 
 
 def as_rows(table: Table, parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -58,7 +66,7 @@ def named(legs: Legs) -> list[pl.Expr]:
 
 
 def rolling_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
-    """Return ``correlations`` and ``divergences`` of some sessions.
+    """Return ``correlations``, ``divergences`` and ``spreads`` of some sessions.
 
     ``bars``: of these and of the 21 sessions of each pair before each. A pair whose markets
     were never open together has no rows.
@@ -80,6 +88,7 @@ def rolling_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
     tables = {
         CORRELATIONS.name: as_rows(CORRELATIONS, readings),
         DIVERGENCES.name: as_rows(DIVERGENCES, episodes),
+        SPREADS.name: as_rows(SPREADS, _spreads(bars, pairs, days)),
     }
     return Found(tables, _newest_readings(tables[CORRELATIONS.name], days))
 
@@ -176,6 +185,37 @@ def _divergences(
     marked = pl.concat(readings, how="diagonal").with_columns(divergence=severity)
     rows = _readings(marked, legs, (1, DIVERGENCE_WINDOW))
     return rows, pl.concat(episodes).with_columns(named(legs))
+
+
+def _spreads(bars: Bars, pairs: Sequence[Legs], days: Days) -> Iterator[pl.DataFrame]:
+    """Yield the spreads of pairs without a common index, against the history of one contract."""
+    apart = [legs for legs in pairs if legs not in INDEX_PAIRS]
+    returns = bars.returns(SPREAD_MINUTES) if apart else pl.DataFrame()
+    for legs in apart:
+        for day in days:
+            contract = _contract_of(bars, legs[0], day)
+            if contract is None:
+                continue
+            own = pl.when(pl.col("symbol") == legs[0]).then(pl.lit(contract))
+            kept = bars.schedule.with_columns(contract=own.otherwise("contract"))
+            known = paired_returns(front_returns(returns, kept), *legs)
+            recent = pl.col("session_date").is_in(_shared(bars, legs, day))
+            yield spread_bands(known.filter(recent), [day]).with_columns(named(legs))
+
+
+def _contract_of(bars: Bars, symbol: str, day: date) -> str | None:
+    """Return the contract of a symbol in a session, the symbol itself for what has none."""
+    leads: list[str | None] = bars.schedule.filter(symbol=symbol, session_date=day)[
+        "contract"
+    ].to_list()
+    if leads:
+        return leads[0]
+    return None if UNIVERSE[symbol].kind is Kind.FUTURE else symbol
+
+
+def _shared(bars: Bars, legs: Legs, until: date) -> list[date]:
+    held = bars.rows.group_by("symbol").agg(pl.col("session_date").unique())
+    return last_shared(dict(held.iter_rows()), legs, until, ROLLING_SESSIONS)
 
 
 def _newest_readings(readings: pl.DataFrame, days: Days) -> dict[date, list[str]]:

@@ -7,6 +7,7 @@ from futures_pipeline.storage.tables.analysis import (
     CORRELATION_MATRIX,
     CORRELATIONS,
     DIVERGENCES,
+    SPREADS,
 )
 from futures_pipeline.storage.tables.changes import CHANGE_METRICS
 from futures_pipeline.storage.tables.coverage import COVERAGE, GAPS
@@ -45,6 +46,7 @@ __all__ = [
     "QUARANTINE",
     "RAW_TABLES",
     "SPOT_SNAPSHOTS",
+    "SPREADS",
     "TABLES",
     "UTC_TIME",
     "Column",
@@ -65,6 +67,7 @@ RAW_TABLES: Sequence[Table] = (
 ANALYSIS_TABLES: Sequence[Table] = (
     CORRELATIONS,
     DIVERGENCES,
+    SPREADS,
     CORRELATION_MATRIX,
     CORRELATION_HEATMAP,
     LEAD_LAG,

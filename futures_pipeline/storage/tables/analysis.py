@@ -143,6 +143,41 @@ DIVERGENCES = Table(
     ),
 )
 
+SPREADS = Table(
+    name="spreads",
+    description="How far apart the log prices of a pair are, in units of how far they usually "
+    "are, hour by hour; of pairs that do not follow one index.",
+    columns=(
+        DAY,
+        *PAIR,
+        Column("at", UTC_TIME, False, "the hour, UTC"),
+        *_CONTRACTS,
+        *columns(
+            {
+                "slope": (pl.Float64, "of log futures on log spot, over the 20 sessions before"),
+                "spread": (pl.Float64, "log futures less slope times log spot"),
+                "z": (pl.Float64, "standard deviations from the mean of these sessions"),
+                "is_wide": (pl.Boolean, "from beyond 2 until within 0.5, anew in each session"),
+                "label": (
+                    pl.String,
+                    "mean_reverting when the Engle-Granger test says so at 5 %, else "
+                    "relative_strength",
+                ),
+            }
+        ),
+        Column("sessions", pl.Int64, False, "sessions of the contract before this one, 20 at most"),
+        Column(
+            "reason",
+            pl.String,
+            True,
+            "why z is null: fewer_than_10_sessions, flat_series or no_price",
+        ),
+    ),
+    key=("pair", "at"),
+    order=("pair", "at"),
+    rules=(null_with_reason("z"),),
+)
+
 CORRELATION_MATRIX = Table(
     name="correlation_matrix",
     description="Correlation of every two symbols, pooled over 20 sessions; each two once.",

@@ -110,6 +110,49 @@ def test_of_other_pairs_it_is_a_divergence(bars: Bars) -> None:
     assert set(found["pair"]) == {"SPY-ES"}
 
 
+def test_of_other_pairs_the_spread_is_kept_and_knows_nothing_of_later(bars: Bars) -> None:
+    apart = [("SPY", "ES")]
+    at = new_york(NEWEST, 12)
+    known = pl.col("at") <= at
+    now = rolling_rows(bars, apart, DAYS[-2:]).tables["spreads"]
+    then = rolling_rows(changed_after(bars, at, 4), apart, [NEWEST]).tables["spreads"]
+    of_newest = now.filter(session_date=NEWEST)
+    assert then.filter(known).equals(of_newest.filter(known))
+    assert of_newest.drop_nulls("z").height >= 6
+    assert (of_newest["sessions"] == 20).all()
+    assert of_newest["slope"].drop_nulls()[0] == pytest.approx(1.0, abs=0.01)
+    assert now.filter(session_date=DAYS[-2]).height == of_newest.height
+
+
+def test_a_spread_is_measured_against_the_history_of_its_own_contract(bars: Bars) -> None:
+    """ESM5 leads in the newest session alone; its earlier sessions were collected beside ESH5."""
+    spot = pl.col("symbol").replace({"SPY": "QQQ"})
+    renamed = bars.rows.with_columns(spot, contract=pl.col("contract").replace({"SPY": "QQQ"}))
+    next_one = renamed.filter(symbol="ES").with_columns(
+        contract=pl.lit("ESM5"), close=pl.col("close") + 60.0
+    )
+    leads = pl.when(pl.col("session_date") == NEWEST).then(pl.lit("ESM5")).otherwise("contract")
+    both = replace(
+        bars,
+        rows=pl.concat([renamed, next_one]),
+        schedule=bars.schedule.with_columns(contract=leads),
+    )
+    found = rolling_rows(both, [("ES", "QQQ")], [NEWEST]).tables["spreads"]
+    assert set(found["contract_futures"]) == {"ESM5"}
+    assert (found["sessions"] == 20).all()
+    assert found["z"].drop_nulls().abs().max() < 5.0
+
+
+def test_a_spread_that_opens_is_wide(bars: Bars) -> None:
+    later = (pl.col("symbol") == "SPY") & (pl.col("ts_end") > new_york(NEWEST, 12))
+    close = pl.when(later).then(pl.col("close") * 1.01).otherwise("close")
+    moved = replace(bars, rows=bars.rows.with_columns(close=close))
+    found = rolling_rows(moved, [("SPY", "ES")], [NEWEST]).tables["spreads"]
+    wide = dict(found.drop_nulls("is_wide").select("at", "is_wide").iter_rows())
+    assert not wide[new_york(NEWEST, 11)]
+    assert wide[new_york(NEWEST, 14)]
+
+
 def test_a_whole_session_has_no_divergence_and_every_window(bars: Bars) -> None:
     found = rolling_rows(bars, PAIRS, [NEWEST]).tables
     assert found["divergences"].is_empty()

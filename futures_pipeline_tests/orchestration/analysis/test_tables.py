@@ -5,6 +5,7 @@ import pytest
 from futures_pipeline.analytics.correlation.by_time import SPAN_SCHEMA
 from futures_pipeline.analytics.correlation.divergence import EPISODE_SCHEMA
 from futures_pipeline.analytics.correlation.rolling import ESTIMATE_SCHEMA, ROLLING_SCHEMA
+from futures_pipeline.analytics.correlation.spread import SPREAD_SCHEMA
 from futures_pipeline.analytics.lead_lag.placebo import PLACEBO_SCHEMA
 from futures_pipeline.analytics.lead_lag.profile import PROFILE_SCHEMA
 from futures_pipeline.analytics.lead_lag.verdict import Verdict
@@ -22,6 +23,7 @@ from futures_pipeline.storage.tables.leads import USEFULNESS, VERDICTS
         ("correlation_heatmap", {**SPAN_SCHEMA, **ESTIMATE_SCHEMA}),
         ("lead_lag", {**PROFILE_SCHEMA, **PLACEBO_SCHEMA}),
         ("predictive_value", HORIZON_SCHEMA),
+        ("spreads", SPREAD_SCHEMA),
     ],
 )
 def test_every_column_of_a_statistic_is_stored(table: str, schema: dict[str, object]) -> None:
