@@ -77,7 +77,15 @@ def test_a_rolling_correlation_is_that_of_each_window(
         if len(a) < window or np.isnan(a + b).any():
             assert np.isnan(found[end])
         else:
-            assert found[end] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-9)
+            assert found[end] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=rounding(a) + rounding(b))
+
+
+def rounding(values: np.ndarray) -> float:
+    """Return what sums of squares of values this close together may lose of a correlation.
+
+    The sums are of deviations from an earlier value, at most 10 away for normal numbers.
+    """
+    return float(1e-14 * (1.0 + 100.0 / values.var()))
 
 
 def test_a_bad_tick_leaves_no_trace_once_it_has_left_the_window() -> None:

@@ -1,0 +1,25 @@
+"""Settings: one TOML file, then ``FUTURES_PIPELINE_*`` variables, refused early when wrong."""
+
+from futures_pipeline.config.analysis import AnalysisSettings, DagsterSettings
+from futures_pipeline.config.collection import CollectionSettings, GatewaySettings
+from futures_pipeline.config.loading import (
+    CONFIG_FILE,
+    PREFIX,
+    SECTIONS,
+    load_settings,
+    writable_directory,
+)
+from futures_pipeline.config.settings import Settings
+
+__all__ = [
+    "CONFIG_FILE",
+    "PREFIX",
+    "SECTIONS",
+    "AnalysisSettings",
+    "CollectionSettings",
+    "DagsterSettings",
+    "GatewaySettings",
+    "Settings",
+    "load_settings",
+    "writable_directory",
+]
