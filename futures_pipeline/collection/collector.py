@@ -11,17 +11,17 @@ import random
 from contextlib import suppress
 from datetime import datetime
 
-from futures_pipeline.collection.backoff import Breaker, State, in_reset_window
-from futures_pipeline.collection.connection import GatewaySession
-from futures_pipeline.collection.history import BACKFILL, REPAIR
-from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.broker.backoff import Breaker, State, in_reset_window
+from futures_pipeline.collection.broker.connection import GatewaySession
+from futures_pipeline.collection.broker.opening import first_session, opened, until_first
+from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.plan import BACKFILL, REPAIR
 from futures_pipeline.collection.listings import Listings
-from futures_pipeline.collection.opening import first_session, opened, until_first
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
-from futures_pipeline.collection.pacing import Pacer
-from futures_pipeline.collection.rounds import Tally
 from futures_pipeline.collection.service import OF_THE_MOMENT, Lasting, Service
-from futures_pipeline.collection.watch import SessionAbandoned
+from futures_pipeline.collection.streaming.rounds import Tally
+from futures_pipeline.collection.streaming.watch import SessionAbandoned
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.causes import Cause

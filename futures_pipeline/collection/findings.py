@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import ib_async
 
-from futures_pipeline.collection.broker_codes import NOTICES, Notice, Outcome, meaning
-from futures_pipeline.collection.connection import BrokerMessage, RequestTimedOut
+from futures_pipeline.collection.broker.codes import NOTICES, Notice, Outcome, meaning
+from futures_pipeline.collection.broker.connection import BrokerMessage, RequestTimedOut
 from futures_pipeline.collection.normalize import DATA_TYPES, number, quote_of
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.errors import RequestFailed

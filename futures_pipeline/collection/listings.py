@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import ib_async
 
-from futures_pipeline.collection.history import Universe
+from futures_pipeline.collection.history.plan import Universe
 from futures_pipeline.collection.normalize import Listed, expiry_date
 from futures_pipeline.domain.contracts import FuturesContract, contracts_to_collect
 from futures_pipeline.domain.instruments import Instrument, Kind

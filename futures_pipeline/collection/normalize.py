@@ -12,7 +12,7 @@ from typing import Any
 import ib_async
 import polars as pl
 
-from futures_pipeline.collection.bars import MINUTE, Bar
+from futures_pipeline.collection.streaming.bars import MINUTE, Bar
 from futures_pipeline.domain.instruments import Instrument, Kind
 from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.storage.schemas import LAKE_COLUMNS

@@ -10,8 +10,13 @@ from contextlib import suppress
 from datetime import datetime
 
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.collection.broker_codes import Outcome, meaning
-from futures_pipeline.collection.connection import BrokerMessage, ClientIdTaken, GatewaySession
+from futures_pipeline.collection.broker.codes import Outcome, meaning
+from futures_pipeline.collection.broker.connection import (
+    BrokerMessage,
+    ClientIdTaken,
+    GatewaySession,
+)
+from futures_pipeline.collection.broker.pacing import Demand, plan
 from futures_pipeline.collection.findings import (
     Finding,
     Heard,
@@ -24,10 +29,9 @@ from futures_pipeline.collection.findings import (
     judge_line,
     problem,
 )
-from futures_pipeline.collection.history import Universe, history_plan
+from futures_pipeline.collection.history.plan import Universe, history_plan
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.normalize import Listed
-from futures_pipeline.collection.pacing import Demand, plan
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.contracts import roll_session
 from futures_pipeline.domain.errors import GatewayError, PipelineError, RequestFailed

@@ -8,21 +8,27 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from futures_pipeline.collection.connection import BrokerMessage, GatewaySession
-from futures_pipeline.collection.healing import repairs
-from futures_pipeline.collection.history import BACKFILL, REPAIR, Universe, history_plan, is_over
-from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.broker.connection import BrokerMessage, GatewaySession
+from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.history.desk import Desk
+from futures_pipeline.collection.history.healing import repairs
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.plan import (
+    BACKFILL,
+    REPAIR,
+    Universe,
+    history_plan,
+    is_over,
+)
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.normalize import Listed
 from futures_pipeline.collection.options.learning import Chains
 from futures_pipeline.collection.options.rounds import OPTION_CHAIN, OptionRounds
 from futures_pipeline.collection.outages import Outages
-from futures_pipeline.collection.pacing import Pacer
-from futures_pipeline.collection.requests import Desk
-from futures_pipeline.collection.rounds import BARS, SNAPSHOT, Rounds, Tally
-from futures_pipeline.collection.streams import Streams
+from futures_pipeline.collection.streaming.rounds import BARS, SNAPSHOT, Rounds, Tally
+from futures_pipeline.collection.streaming.streams import Streams
+from futures_pipeline.collection.streaming.watch import Watch
 from futures_pipeline.collection.summary import tell_all, tell_sources
-from futures_pipeline.collection.watch import Watch
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import GatewayUnavailable, PipelineError

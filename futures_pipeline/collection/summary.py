@@ -5,12 +5,12 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from futures_pipeline.collection.keeping import Keeper
-from futures_pipeline.collection.lines import Line, Stream
+from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.normalize import age_seconds
 from futures_pipeline.collection.outages import Outages
-from futures_pipeline.collection.rounds import Tally
-from futures_pipeline.collection.streams import Streams
+from futures_pipeline.collection.streaming.lines import Line, Stream
+from futures_pipeline.collection.streaming.rounds import Tally
+from futures_pipeline.collection.streaming.streams import Streams
 from futures_pipeline.domain.sessions import Session
 
 log = logging.getLogger(__name__)

@@ -22,9 +22,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from futures_pipeline.collection.fetching import Fetcher
-from futures_pipeline.collection.history import Universe, history_plan
-from futures_pipeline.collection.pacing import Demand, plan
+from futures_pipeline.collection.broker.pacing import Demand, plan
+from futures_pipeline.collection.history.fetching import Fetcher
+from futures_pipeline.collection.history.plan import Universe, history_plan
 from futures_pipeline.commands.fetched import Fetched, fetched_table
 from futures_pipeline.commands.options import LOG_FORMAT, sole_user, start_up, with_settings
 from futures_pipeline.config import Settings

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from futures_pipeline.collection.broker_codes import CODES, TEXTS
+from futures_pipeline.collection.broker.codes import CODES, TEXTS
 from futures_pipeline.domain.causes import Cause
 
 FOR_CAUSE: Mapping[Cause, str] = {

@@ -9,9 +9,9 @@ from typing import Any
 import ib_async
 
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.collection.bars import Bar
-from futures_pipeline.collection.lines import Line, Moment
 from futures_pipeline.collection.normalize import Listed, bar_row
+from futures_pipeline.collection.streaming.bars import Bar
+from futures_pipeline.collection.streaming.lines import Line, Moment
 from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.domain.sessions import NEW_YORK, Session

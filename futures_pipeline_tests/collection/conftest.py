@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from futures_pipeline.collection import streams as streams_module
-from futures_pipeline.collection import watch as watch_module
-from futures_pipeline.collection.pacing import Pacer
+from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.streaming import streams as streams_module
+from futures_pipeline.collection.streaming import watch as watch_module
 from futures_pipeline.storage.spool import Spool
 from futures_pipeline_tests.collection.builders import Machine
 from futures_pipeline_tests.collection.stage import Stage

@@ -9,15 +9,15 @@ from typing import Any
 import ib_async
 import polars as pl
 
-from futures_pipeline.collection.connection import BrokerMessage
-from futures_pipeline.collection.history import repair_request
-from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.broker.connection import BrokerMessage
+from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.history.desk import Desk
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.plan import repair_request
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.outages import Outages
-from futures_pipeline.collection.pacing import Pacer
-from futures_pipeline.collection.requests import Desk
-from futures_pipeline.collection.streams import Streams
-from futures_pipeline.collection.watch import Watch
+from futures_pipeline.collection.streaming.streams import Streams
+from futures_pipeline.collection.streaming.watch import Watch
 from futures_pipeline.storage.spool import Request, Spool
 from futures_pipeline.storage.tables import GATEWAY_EVENTS
 from futures_pipeline_tests.collection.builders import (

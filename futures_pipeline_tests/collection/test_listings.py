@@ -5,7 +5,7 @@ from datetime import date
 import ib_async
 import pytest
 
-from futures_pipeline.collection.history import Universe
+from futures_pipeline.collection.history.plan import Universe
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.domain.instruments import UNIVERSE, select_instruments
 from futures_pipeline_tests.collection.builders import CALENDAR, NOON, new_york_time

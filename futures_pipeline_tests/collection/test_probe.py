@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.connection import BrokerMessage, RequestTimedOut
+from futures_pipeline.collection.broker.connection import BrokerMessage, RequestTimedOut
 from futures_pipeline.collection.findings import (
     Heard,
     Verdict,

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from futures_pipeline.collection.history import history_plan
+from futures_pipeline.collection.history.plan import history_plan
 from futures_pipeline.commands.backfill import chosen, rule_universe, sessions_back
 from futures_pipeline.commands.fetched import Asked, Fetched, fetched_table
 from futures_pipeline.config import Settings, load_settings

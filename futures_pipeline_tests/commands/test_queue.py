@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from futures_pipeline.collection.broker_codes import CODES
+from futures_pipeline.collection.broker.codes import CODES
 from futures_pipeline.commands import queue as queue_module
 from futures_pipeline.commands.queue import queue
 from futures_pipeline.commands.remedies import ELSE, FOR_CAUSE, FOR_ERROR_KIND, for_error_kind

@@ -14,11 +14,11 @@ from futures_pipeline.collection.binance.rows import (
     kline_row,
     listed_pair,
 )
-from futures_pipeline.collection.broker_codes import Meaning, Outcome
-from futures_pipeline.collection.keeping import Keeper
-from futures_pipeline.collection.ledger import Span
+from futures_pipeline.collection.broker.codes import Meaning, Outcome
+from futures_pipeline.collection.history.desk import after_failure
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.ledger import Span
 from futures_pipeline.collection.outages import Event, Outages, Subject
-from futures_pipeline.collection.requests import after_failure
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.sessions import Session

@@ -19,7 +19,7 @@ from futures_pipeline.collection.binance.messages import (
     stream_message,
 )
 from futures_pipeline.collection.binance.rest import is_loopback
-from futures_pipeline.collection.pacing import Gate, RateLimit
+from futures_pipeline.collection.broker.pacing import Gate, RateLimit
 from futures_pipeline.domain.clock import Clock
 
 STREAMS = ("aggTrade", "kline_1m", "bookTicker")

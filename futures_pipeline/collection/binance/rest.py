@@ -19,7 +19,7 @@ from futures_pipeline.collection.binance.messages import (
     server_time,
     trade_list,
 )
-from futures_pipeline.collection.pacing import Gate, RateLimit
+from futures_pipeline.collection.broker.pacing import Gate, RateLimit
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import PipelineError
 

@@ -27,7 +27,7 @@ from futures_pipeline.collection.binance.rows import (
     snapshot_row,
 )
 from futures_pipeline.collection.binance.trades import OrderedTrades
-from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.normalize import age_seconds, to_batches
 from futures_pipeline.collection.outages import Outages, Subject
 from futures_pipeline.config import CollectionSettings

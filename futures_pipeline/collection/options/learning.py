@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import ib_async
 
-from futures_pipeline.collection.connection import GatewaySession
+from futures_pipeline.collection.broker.connection import GatewaySession
 from futures_pipeline.collection.normalize import Listed, expiry_date
 from futures_pipeline.collection.options.chains import OptionContract, chosen_expiries
 from futures_pipeline.collection.options.rows import Computed

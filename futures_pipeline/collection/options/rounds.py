@@ -15,8 +15,12 @@ from typing import Any
 
 import ib_async
 
-from futures_pipeline.collection.broker_codes import Meaning, Outcome, meaning
-from futures_pipeline.collection.connection import BrokerMessage, GatewaySession, RequestTimedOut
+from futures_pipeline.collection.broker.codes import Meaning, Outcome, meaning
+from futures_pipeline.collection.broker.connection import (
+    BrokerMessage,
+    GatewaySession,
+    RequestTimedOut,
+)
 from futures_pipeline.collection.normalize import Listed, number, quote_of, to_batches
 from futures_pipeline.collection.options.chains import Money, OptionContract, chosen_contracts
 from futures_pipeline.collection.options.learning import NO_SUCH_CONTRACT, Chains

@@ -11,7 +11,7 @@ from typing import Any
 
 import ib_async
 
-from futures_pipeline.collection.connection import GatewaySession
+from futures_pipeline.collection.broker.connection import GatewaySession
 from futures_pipeline.collection.normalize import NO_QUOTE, Quote, quote_of
 from futures_pipeline.collection.options.chains import OptionContract
 from futures_pipeline.collection.options.rows import (

@@ -77,7 +77,9 @@ def test_a_rolling_correlation_is_that_of_each_window(
         if len(a) < window or np.isnan(a + b).any():
             assert np.isnan(found[end])
         else:
-            assert found[end] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=rounding(a) + rounding(b))
+            assert found[end] == pytest.approx(
+                np.corrcoef(a, b)[0, 1], abs=rounding(a) + rounding(b)
+            )
 
 
 def rounding(values: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from futures_pipeline.collection.binance import rest as module
 from futures_pipeline.collection.binance.rest import Rest, RestFailed
-from futures_pipeline.collection.pacing import RateLimit
+from futures_pipeline.collection.broker.pacing import RateLimit
 from futures_pipeline.simulator.binance.weights import BANNED, MOST_WEIGHT_A_MINUTE, TOO_MANY
 from futures_pipeline_tests.collection.binance.conftest import NAME, Simulated, exchange_at
 

@@ -11,7 +11,7 @@ from typing import Any
 import ib_async
 import polars as pl
 
-from futures_pipeline.collection.connection import BrokerMessage, GatewaySession
+from futures_pipeline.collection.broker.connection import BrokerMessage, GatewaySession
 from futures_pipeline.collection.normalize import Listed
 from futures_pipeline.collection.options.chains import OptionContract
 from futures_pipeline.collection.options.rounds import OptionRounds

@@ -9,10 +9,9 @@ from typing import Any
 import ib_async
 
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.collection.bars import Bar
-from futures_pipeline.collection.broker_codes import Meaning, Outcome
-from futures_pipeline.collection.connection import GatewaySession
-from futures_pipeline.collection.lines import FIRST_WORD, Line, Moment, Stream
+from futures_pipeline.collection.broker.codes import Meaning, Outcome
+from futures_pipeline.collection.broker.connection import GatewaySession
+from futures_pipeline.collection.broker.pacing import Pacer
 from futures_pipeline.collection.normalize import (
     DATA_TYPES,
     Listed,
@@ -20,7 +19,8 @@ from futures_pipeline.collection.normalize import (
     five_second_bar,
     snapshot_row,
 )
-from futures_pipeline.collection.pacing import Pacer
+from futures_pipeline.collection.streaming.bars import Bar
+from futures_pipeline.collection.streaming.lines import FIRST_WORD, Line, Moment, Stream
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.instruments import ALL_SYMBOLS
 from futures_pipeline.domain.sessions import TradingCalendar

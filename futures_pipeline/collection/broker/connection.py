@@ -13,8 +13,12 @@ from typing import Any, TypeVar
 
 import ib_async
 
-from futures_pipeline.collection.broker_codes import CLIENT_ID_TAKEN, redacted
-from futures_pipeline.collection.guards import cap_frames, forbid_orders, report_handler_errors
+from futures_pipeline.collection.broker.codes import CLIENT_ID_TAKEN, redacted
+from futures_pipeline.collection.broker.guards import (
+    cap_frames,
+    forbid_orders,
+    report_handler_errors,
+)
 from futures_pipeline.config import GatewaySettings
 from futures_pipeline.domain.errors import GatewayRefused, GatewayUnavailable, RequestFailed
 from futures_pipeline.domain.instruments import Instrument, Kind

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from futures_pipeline.collection.history import (
+from futures_pipeline.collection.history.plan import (
     BACKFILL,
     BACKFILL_PRIORITY,
     REPAIR,

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from futures_pipeline.collection.healing import repairs
-from futures_pipeline.collection.history import REPAIR, REPAIR_PRIORITY
-from futures_pipeline.collection.keeping import Keeper
-from futures_pipeline.collection.ledger import MOST_ASKED, Span
+from futures_pipeline.collection.history.healing import repairs
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.ledger import MOST_ASKED, Span
+from futures_pipeline.collection.history.plan import REPAIR, REPAIR_PRIORITY
 from futures_pipeline.storage.spool import NewRequest, Spool
 from futures_pipeline_tests.collection.builders import (
     CALENDAR,

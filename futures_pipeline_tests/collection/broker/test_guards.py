@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.guards import (
+from futures_pipeline.collection.broker.guards import (
     LONGEST_FRAME_BYTES,
     FrameWatch,
     cap_frames,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from futures_pipeline.collection.history import BACKFILL, REPAIR, repair_request
-from futures_pipeline.collection.keeping import Keeper
-from futures_pipeline.collection.ledger import Span
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.ledger import Span
+from futures_pipeline.collection.history.plan import BACKFILL, REPAIR, repair_request
 from futures_pipeline.collection.normalize import Listed
 from futures_pipeline.domain.sessions import Session
 from futures_pipeline.storage.spool import NewRequest

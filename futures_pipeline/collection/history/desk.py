@@ -8,14 +8,14 @@ from typing import Any
 
 import ib_async
 
-from futures_pipeline.collection.broker_codes import PACING, Meaning, Outcome, meaning
-from futures_pipeline.collection.connection import GatewaySession, RequestTimedOut
-from futures_pipeline.collection.keeping import Keeper
-from futures_pipeline.collection.ledger import Span
+from futures_pipeline.collection.broker.codes import PACING, Meaning, Outcome, meaning
+from futures_pipeline.collection.broker.connection import GatewaySession, RequestTimedOut
+from futures_pipeline.collection.broker.pacing import HistoryKey, Pacer
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.ledger import Span
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.normalize import Listed, bar_row, finished, history_bar
 from futures_pipeline.collection.outages import Event, Outages, Subject
-from futures_pipeline.collection.pacing import HistoryKey, Pacer
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import RequestFailed

@@ -5,17 +5,17 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from futures_pipeline.collection.broker_codes import (
+from futures_pipeline.collection.broker.codes import (
     COMPETING_SESSION,
     Meaning,
     Notice,
     meaning,
 )
-from futures_pipeline.collection.connection import BrokerMessage, GatewaySession
-from futures_pipeline.collection.health import Health
-from futures_pipeline.collection.lines import Line, Moment, Stream
+from futures_pipeline.collection.broker.connection import BrokerMessage, GatewaySession
+from futures_pipeline.collection.broker.health import Health
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
-from futures_pipeline.collection.streams import Streams
+from futures_pipeline.collection.streaming.lines import Line, Moment, Stream
+from futures_pipeline.collection.streaming.streams import Streams
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import GatewayError, RequestFailed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.backoff import (
+from futures_pipeline.collection.broker.backoff import (
     FAILURES_TO_OPEN,
     FIRST_OPEN_SECONDS,
     FIRST_SECONDS,

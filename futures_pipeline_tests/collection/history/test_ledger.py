@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.collection.ledger import (
+from futures_pipeline.collection.history.ledger import (
     CYCLES_BETWEEN,
     LONGEST_REQUEST,
     MINUTE,

@@ -8,14 +8,14 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from futures_pipeline.collection.connection import GatewaySession
-from futures_pipeline.collection.history import BACKFILL, Universe
-from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.broker.connection import GatewaySession
+from futures_pipeline.collection.broker.opening import first_session
+from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.history.desk import Desk
+from futures_pipeline.collection.history.keeping import Keeper
+from futures_pipeline.collection.history.plan import BACKFILL, Universe
 from futures_pipeline.collection.listings import Listings
-from futures_pipeline.collection.opening import first_session
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
-from futures_pipeline.collection.pacing import Pacer
-from futures_pipeline.collection.requests import Desk
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.errors import PipelineError, RequestFailed

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.bars import Bar
-from futures_pipeline.collection.broker_codes import meaning
-from futures_pipeline.collection.lines import (
+from futures_pipeline.collection.broker.codes import meaning
+from futures_pipeline.collection.streaming.bars import Bar
+from futures_pipeline.collection.streaming.lines import (
     MACHINE_SILENCE_SECONDS,
     RESTORED_SILENCE_SECONDS,
     SILENCE_SECONDS,

@@ -4,10 +4,10 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from futures_pipeline.collection.keeping import Keeper
+from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.normalize import to_batches
 from futures_pipeline.collection.outages import Outages
-from futures_pipeline.collection.streams import Streams
+from futures_pipeline.collection.streaming.streams import Streams
 from futures_pipeline.domain.instruments import ALL_SYMBOLS
 from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.storage.spool import NewBatch, NewRequest, Request

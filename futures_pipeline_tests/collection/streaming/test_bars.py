@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.bars import Bar, MinuteBuilder, aggregate
+from futures_pipeline.collection.streaming.bars import Bar, MinuteBuilder, aggregate
 
 MINUTE = datetime(2025, 1, 15, 14, 30, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from futures_pipeline.collection.connection import ClientIdTaken, GatewaySession
+from futures_pipeline.collection.broker.connection import ClientIdTaken, GatewaySession
 from futures_pipeline.config import GatewaySettings
 from futures_pipeline.domain.errors import GatewayError
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.broker_codes import (
+from futures_pipeline.collection.broker.codes import (
     CODES,
     FARMS,
     NOTICES,

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 import ib_async
 
-from futures_pipeline.collection.bars import Bar, MinuteBuilder
-from futures_pipeline.collection.broker_codes import Meaning
+from futures_pipeline.collection.broker.codes import Meaning
 from futures_pipeline.collection.normalize import NO_QUOTE, Listed, Quote, number, quote_of
 from futures_pipeline.collection.outages import Subject
+from futures_pipeline.collection.streaming.bars import Bar, MinuteBuilder
 from futures_pipeline.domain.instruments import Kind
 from futures_pipeline.domain.sessions import Timetable
 

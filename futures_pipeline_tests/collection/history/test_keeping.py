@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.keeping import LATE_MACHINE_SECONDS, Keeper
-from futures_pipeline.collection.ledger import MOST_ASKED, Span
+from futures_pipeline.collection.history.keeping import LATE_MACHINE_SECONDS, Keeper
+from futures_pipeline.collection.history.ledger import MOST_ASKED, Span
 from futures_pipeline.domain.errors import SpoolError
 from futures_pipeline.storage.spool import NewBatch, NewRequest, Spool
 from futures_pipeline.storage.tables import BARS_1M, FUTURES_SNAPSHOTS

@@ -6,8 +6,8 @@ The third health, each stream's own, is judged by what it delivers (``collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from futures_pipeline.collection.backoff import in_reset_window
-from futures_pipeline.collection.broker_codes import FARMS, NOTICES, Farm, Notice
+from futures_pipeline.collection.broker.backoff import in_reset_window
+from futures_pipeline.collection.broker.codes import FARMS, NOTICES, Farm, Notice
 from futures_pipeline.domain.causes import Cause
 
 # How long the gateway may be without its servers before the session is given up for a new

@@ -7,11 +7,11 @@ from typing import Any
 import ib_async
 import pytest
 
-from futures_pipeline.collection.broker_codes import meaning
-from futures_pipeline.collection.connection import RequestTimedOut
-from futures_pipeline.collection.history import repair_request
-from futures_pipeline.collection.ledger import MOST_ASKED
-from futures_pipeline.collection.requests import after_failure
+from futures_pipeline.collection.broker.codes import meaning
+from futures_pipeline.collection.broker.connection import RequestTimedOut
+from futures_pipeline.collection.history.desk import after_failure
+from futures_pipeline.collection.history.ledger import MOST_ASKED
+from futures_pipeline.collection.history.plan import repair_request
 from futures_pipeline.domain.errors import RequestFailed
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.storage.spool import NewRequest, Spool

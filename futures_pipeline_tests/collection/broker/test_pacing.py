@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection import pacing
-from futures_pipeline.collection.pacing import (
+from futures_pipeline.collection.broker import pacing
+from futures_pipeline.collection.broker.pacing import (
     IDENTICAL_HISTORY,
     NEW_REALTIME_BARS,
     OPEN_HISTORY,

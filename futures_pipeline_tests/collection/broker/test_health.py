@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futures_pipeline.collection.backoff import in_reset_window
-from futures_pipeline.collection.broker_codes import Farm, Notice
-from futures_pipeline.collection.health import ALARM_EVERY, UPSTREAM_PATIENCE, Health
+from futures_pipeline.collection.broker.backoff import in_reset_window
+from futures_pipeline.collection.broker.codes import Farm, Notice
+from futures_pipeline.collection.broker.health import ALARM_EVERY, UPSTREAM_PATIENCE, Health
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline_tests.collection.builders import NOON, new_york_time
 

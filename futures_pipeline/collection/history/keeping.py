@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.collection.ledger import Ledger, Page, Span, requests_for
+from futures_pipeline.collection.history.ledger import Ledger, Page, Span, requests_for
 from futures_pipeline.collection.normalize import Listed, to_batches
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import SpoolError

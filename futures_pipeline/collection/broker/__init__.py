@@ -1,0 +1,1 @@
+"""The connection to IB Gateway or TWS: limits, codes, healths, guards."""

@@ -1,0 +1,1 @@
+"""What is asked from history: the plan, the requests, what was kept."""

@@ -1,0 +1,1 @@
+"""Live lines: quotes and five-second bars, watched against the calendar."""
