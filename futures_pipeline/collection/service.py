@@ -127,7 +127,7 @@ class Service:
         """Return what has to run side by side."""
         return [
             self._work_rounds(),
-            self._work_history(),
+            *(self._work_history() for _ in range(HISTORY_AT_ONCE)),
             self._look(),
             self._streams.open_bars(self._lasting.pacer),
             self._options.work(),
@@ -257,9 +257,11 @@ class Service:
         self._lasting.told_at = now
 
     async def _work_history(self) -> None:
+        """Ask one request after the other; several at once, so that a slow one holds up none."""
         while True:
-            claimed = self._spool.claim([REPAIR, BACKFILL], HISTORY_AT_ONCE, self._clock.now())
-            await asyncio.gather(*(self._desk.backfill(request) for request in claimed))
+            claimed = self._spool.claim([REPAIR, BACKFILL], 1, self._clock.now())
+            for request in claimed:
+                await self._desk.backfill(request)
             if not claimed:
                 await asyncio.sleep(IDLE_SECONDS)
 

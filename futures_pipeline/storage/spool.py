@@ -201,11 +201,12 @@ class Spool:
         )
         with self._transaction() as connection:
             rows = connection.execute(due).all()
-            connection.execute(
-                sa.update(REQUESTS)
-                .where(REQUESTS.c.id.in_([row.id for row in rows]))
-                .values(status="running", attempts=REQUESTS.c.attempts + 1, updated_at=now)
-            )
+            if rows:
+                connection.execute(
+                    sa.update(REQUESTS)
+                    .where(REQUESTS.c.id.in_([row.id for row in rows]))
+                    .values(status="running", attempts=REQUESTS.c.attempts + 1, updated_at=now)
+                )
         return [
             Request(row.id, row.kind, row.symbol, row.parameters, row.attempts + 1) for row in rows
         ]

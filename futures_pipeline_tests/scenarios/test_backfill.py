@@ -155,7 +155,6 @@ def test_with_a_collector_running_the_queue_is_filled_and_watched(data: Path) ->
     assert doubles(bars.filter(pl.col("session_date") < START.date())) == 0
 
 
-@pytest.mark.skip(reason="no running request is seen within 30 s: to be found out")
 def test_a_collector_that_is_stopped_ends_the_watch(data: Path) -> None:
     with simulated(START, 1.0, "ES") as simulator:
         variables = {
@@ -177,7 +176,6 @@ def test_a_collector_that_is_stopped_ends_the_watch(data: Path) -> None:
     assert "run the same command again" in told.errors
 
 
-@pytest.mark.skip(reason="no running request is seen within 30 s: to be found out")
 def test_an_interrupted_back_fill_goes_on_where_it_was(data: Path) -> None:
     with simulated(START, 1.0, "ES,SPY", "--limits", "on") as simulator:
         simulator.command(command="fault", name="slow_history", delay=600.0)
