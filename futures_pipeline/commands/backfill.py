@@ -162,8 +162,6 @@ class Backfill:
                 await (self._fetch() if is_alone else self._enqueue())
             except asyncio.CancelledError:
                 return self._interrupted(is_alone)
-            finally:
-                self._fetched.close()
         return self._concluded()
 
     def _is_alone(self, stack: ExitStack) -> bool:

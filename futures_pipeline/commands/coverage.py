@@ -22,8 +22,8 @@ from futures_pipeline.orchestration.session_coverage import COVERAGE_INPUTS, ses
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.judging import Court, judge
 from futures_pipeline.storage.lake import Lake
-from futures_pipeline.storage.queue_report import last_kept_at
 from futures_pipeline.storage.spool import Spool
+from futures_pipeline.storage.spool.queue_report import last_kept_at
 from futures_pipeline.storage.tables import GATEWAY_EVENTS, Table
 
 

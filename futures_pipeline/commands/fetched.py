@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
-import sqlalchemy as sa
 from rich.table import Table as ScreenTable
 
-from futures_pipeline.storage.spool import NewRequest, Spool
-from futures_pipeline.storage.spool_tables import REQUESTS
+from futures_pipeline.storage.spool import Fate, NewRequest, Spool
 from futures_pipeline.storage.tables import BARS_1M
 
 NO_DATA = "no data"
@@ -42,22 +40,6 @@ def asked_for(request: NewRequest) -> Asked:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """The status of a request in the queue, and the kind of its last error, if any."""
-
-    status: str
-    error_kind: str | None
-
-    @property
-    def has_ended(self) -> bool:
-        return self.status not in ("pending", "running")
-
-    @property
-    def has_failed(self) -> bool:
-        return self.status in ("failed", "dead")
-
-
 class Fetched:
     """Follows requests and counts their bars, whoever works them off.
 
@@ -66,7 +48,6 @@ class Fetched:
 
     def __init__(self, spool: Spool, requests: Sequence[NewRequest]) -> None:
         self._spool = spool
-        self._engine = sa.create_engine(spool.url)
         every = [asked_for(request) for request in requests]
         before = self._fates(every)
         self.asked = [one for one in every if before.get(one.identity, "") != Fate("done", None)]
@@ -74,9 +55,6 @@ class Fetched:
         self.fates: dict[str, Fate] = {}
         self.bars: Counter[Asked] = Counter()
         self._seen = {(p.table, p.session_date): p.last_seq for p in spool.partitions()}
-
-    def close(self) -> None:
-        self._engine.dispose()
 
     def refresh(self) -> None:
         """Read on: what ended and which bars came since the last call."""
@@ -121,11 +99,7 @@ class Fetched:
                     self.bars[asked] += came
 
     def _fates(self, asked: Sequence[Asked]) -> dict[str, Fate]:
-        columns = (REQUESTS.c.identity, REQUESTS.c.status, REQUESTS.c.error_kind)
-        mine = REQUESTS.c.identity.in_([one.identity for one in asked])
-        with self._engine.connect() as connection:
-            found = connection.execute(sa.select(*columns).where(mine))
-            return {identity: Fate(status, kind) for identity, status, kind in found}
+        return self._spool.fates([one.identity for one in asked])
 
 
 def fetched_table(fetched: Fetched) -> ScreenTable:

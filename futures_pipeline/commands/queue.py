@@ -17,7 +17,7 @@ from futures_pipeline.commands.remedies import for_error_kind
 from futures_pipeline.config import load_settings
 from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline.domain.sessions import NEW_YORK
-from futures_pipeline.storage.queue_report import STATUSES, Queue, QueuedRequest, read_queue
+from futures_pipeline.storage.spool.queue_report import STATUSES, Queue, QueuedRequest, read_queue
 
 # So many waiting and so many failed requests are listed unless all are asked for.
 LISTED = 20

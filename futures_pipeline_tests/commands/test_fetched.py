@@ -122,7 +122,6 @@ def test_nothing_has_ended_at_first(spool: Spool, plan: list[NewRequest]) -> Non
 
     assert (fetched.ended, fetched.is_over, fetched.bars.total()) == (0, False, 0)
     assert len(fetched.asked) == len(plan)
-    fetched.close()
 
 
 def test_bars_are_counted_by_request_and_streamed_ones_are_not(
@@ -138,7 +137,6 @@ def test_bars_are_counted_by_request_and_streamed_ones_are_not(
     counted = {f"{one.contract} {one.session_date}": n for one, n in fetched.bars.items()}
     assert counted == {"ESH5 2025-01-14": 300, "ESH5 2025-01-15": 20, "SPY 2025-01-14": 7}
     assert fetched.is_over
-    fetched.close()
 
 
 def test_a_session_without_bars_says_why(spool: Spool, plan: list[NewRequest]) -> None:
@@ -162,15 +160,13 @@ def test_a_session_without_bars_says_why(spool: Spool, plan: list[NewRequest]) -
     }
     assert {fetched.why_empty(one) for one in of(fetched, "SPY")} == {"no data"}
     assert (fetched.failed, fetched.is_over) == (1, False)
-    fetched.close()
 
 
 def test_what_was_answered_before_is_not_followed_again(
     spool: Spool, plan: list[NewRequest]
 ) -> None:
-    first = followed(spool, plan)
+    followed(spool, plan)
     serve(spool, {"ESH5 2025-01-14": ("failed", "timed_out")})
-    first.close()
 
     again = Fetched(spool, plan)
 
@@ -178,7 +174,6 @@ def test_what_was_answered_before_is_not_followed_again(
         ("ESH5", date(2025, 1, 14))
     ]
     assert again.before == len(plan) - 1
-    again.close()
 
 
 def test_the_table_has_a_line_for_each_symbol(
@@ -195,7 +190,6 @@ def test_the_table_has_a_line_for_each_symbol(
     assert es == ["ES", "3", "1,800", "0", ""]
     assert spy[:3] == ["SPY", "4", "0"]
     assert spy[4].startswith("no data: 2025-01-10, ")
-    fetched.close()
 
 
 def of(fetched: Fetched, symbol: str) -> list[Asked]:

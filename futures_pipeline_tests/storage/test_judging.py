@@ -14,7 +14,7 @@ from futures_pipeline.domain.errors import SpoolError
 from futures_pipeline.storage import spool as module
 from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
 from futures_pipeline.storage.spool import NewBatch, Spool, to_payload
-from futures_pipeline.storage.spool_tables import BATCHES
+from futures_pipeline.storage.spool.tables import BATCHES
 from futures_pipeline.storage.tables import BARS_1M, FUTURES_SNAPSHOTS, QUARANTINE, Table
 from futures_pipeline_tests.storage.rows import AT, CALENDAR, SESSION, bar, frame, snapshot
 

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from futures_pipeline.domain.errors import SpoolError
-from futures_pipeline.storage.queue_report import STATUSES, last_kept_at, read_queue
 from futures_pipeline.storage.spool import NewBatch, NewRequest, Spool
+from futures_pipeline.storage.spool.queue_report import STATUSES, last_kept_at, read_queue
 from futures_pipeline.storage.tables import BARS_1M
 from futures_pipeline_tests.storage.rows import bar, frame
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from futures_pipeline.domain.errors import SpoolError
-from futures_pipeline.storage.spool_tables import BATCHES, REQUESTS
+from futures_pipeline.storage.spool.tables import BATCHES, REQUESTS
 
 STATUSES = ("pending", "running", "failed", "dead", "done")
 
