@@ -1,5 +1,7 @@
 """The collector: the one broker connection, kept up for ever and worked in rounds.
 
+Pairs of currencies and the live feed run beside it.
+
 Owns nothing that must survive: requests, rows and the ledger live in the spool, so it may be
 killed at any moment. Computes no signal and writes no Delta table.
 """
@@ -11,15 +13,18 @@ import random
 from contextlib import suppress
 from datetime import datetime
 
+from futures_pipeline.collection.beside import Beside
 from futures_pipeline.collection.broker.backoff import Breaker, State, in_reset_window
 from futures_pipeline.collection.broker.connection import GatewaySession
 from futures_pipeline.collection.broker.opening import first_session, opened, until_first
 from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.feed.sources import BrokerTape
 from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.history.plan import BACKFILL, REPAIR
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
 from futures_pipeline.collection.service import OF_THE_MOMENT, Lasting, Service
+from futures_pipeline.collection.source_health import SourceHealth
 from futures_pipeline.collection.streaming.rounds import Tally
 from futures_pipeline.collection.streaming.watch import SessionAbandoned
 from futures_pipeline.config import Settings
@@ -44,6 +49,7 @@ class Collector:
         self._settings = settings
         self._spool = spool
         self._clock = clock
+        self._beside = Beside(settings, spool, self._health, self.stop)
         self._lasting = Lasting(
             calendar=calendar,
             keeper=Keeper(spool, calendar, clock),
@@ -51,11 +57,14 @@ class Collector:
             outages=Outages(calendar),
             pacer=Pacer(clock),
             tally=Tally(),
+            live=BrokerTape(self._beside.tape),
         )
+        self._lasting.keeper.on_bars = self._beside.tape.keep_bars
         self._stopped = asyncio.Event()
         self._breaker = Breaker()
         self._client_id = settings.gateway.client_id
-        self._sessions = 0
+        self._service: Service | None = None
+        self._since: datetime | None = None
 
     def stop(self) -> None:
         """Finish the work in hand and return from :meth:`run`."""
@@ -68,8 +77,17 @@ class Collector:
             GatewayError: the first connection could not be made.
             PipelineError: the gateway lists none of the symbols, or the spool fails.
         """
+        seen = self._spool.last_kept_at()  # before pairs are kept
+        await self._beside.start()
+        try:
+            await self._keep_connected(seen)
+        finally:
+            await self._beside.stop()
+        log.info("collector_stopped rounds=%d", self._lasting.tally.rounds)
+
+    async def _keep_connected(self, seen: datetime | None) -> None:
         session: GatewaySession | None = await first_session(self._settings.gateway, self._pause)
-        self._note_downtime()
+        self._note_downtime(seen)
         # A person was told to act and to start the collector again; here it is.
         self._spool.revive((REPAIR, BACKFILL), self._clock.now())
         while session is not None:
@@ -77,13 +95,12 @@ class Collector:
             del session
             gc.collect()  # a session is a web of references; left alone, dozens would pile up
             session = await self._next_session()
-        log.info("collector_stopped rounds=%d", self._lasting.tally.rounds)
 
     async def _attend(self, session: GatewaySession) -> None:
         """Work one session until it is lost, given up or the collector is stopped."""
         now, cause, reason = self._clock.now(), Cause.CONNECTION_LOST, ""
         since: datetime | None = None
-        self._sessions += 1
+        self._since = now
         self._lasting.outages.note(
             Event(CONNECTED, EVERYTHING, now, text=f"id {session.client_id}")
         )
@@ -100,7 +117,9 @@ class Collector:
             reason = "an error in this program"
             log.exception("session_failed see=docs/runbook.md#session-failed")
         finally:
+            self._service = None
             session.close()
+        self._since = self._clock.now()
         if not self._stopped.is_set():
             log.warning("session_lost cause=%s reason=%r", cause.value, reason)
             self._note_loss(cause, since, reason)
@@ -108,7 +127,7 @@ class Collector:
     async def _serve(self, session: GatewaySession) -> None:
         recovered = self._spool.recover(OF_THE_MOMENT, self._clock.now())
         log.info("session_started requests_recovered=%d", recovered)
-        service = Service(session, self._settings, self._lasting, self._clock)
+        self._service = service = Service(session, self._settings, self._lasting, self._clock)
         await service.learn_first()
         self._breaker = self._breaker.succeeded()
         work = [asyncio.create_task(task) for task in service.tasks()]
@@ -162,10 +181,9 @@ class Collector:
         outages.begin(cause, EVERYTHING, since or now, text=reason)
         self._keep_events(now)
 
-    def _note_downtime(self) -> None:
+    def _note_downtime(self, seen: datetime | None) -> None:
         """Tell that nothing was collected since the last sign of life, or ever before."""
         now, calendar = self._clock.now(), self._lasting.calendar
-        seen = self._spool.last_kept_at()
         text = "stopped or killed"
         if seen is None:
             text, seen = "it had not run before", self._first_moment(now)
@@ -188,6 +206,19 @@ class Collector:
         batches = self._lasting.outages.take_batches(now)
         if batches:
             self._spool.append(batches, now)
+
+    def _health(self, now: datetime) -> SourceHealth:
+        """Return how the broker's side is, for who listens live."""
+        troubles = [it for it in self._lasting.outages.lasting if it.subject == EVERYTHING]
+        return SourceHealth(
+            source="ibkr",
+            is_up=self._service is not None,
+            since=self._since,
+            trouble=troubles[0].event if troubles else None,
+            text=troubles[0].text if troubles else None,
+            offset=self._lasting.offset,
+            streams=self._service.streams_health(now) if self._service else [],
+        )
 
     async def _pause(self, seconds: float) -> None:
         """Wait, or return early when the collector is stopped."""

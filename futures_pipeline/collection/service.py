@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from futures_pipeline.collection.broker.clock import compare_clocks
 from futures_pipeline.collection.broker.connection import BrokerMessage, GatewaySession
 from futures_pipeline.collection.broker.pacing import Pacer
+from futures_pipeline.collection.clock_offset import Offset
+from futures_pipeline.collection.feed.sources import BrokerTape
 from futures_pipeline.collection.history.desk import Desk
 from futures_pipeline.collection.history.healing import repairs
 from futures_pipeline.collection.history.keeping import Keeper
@@ -25,6 +28,7 @@ from futures_pipeline.collection.normalize import Listed
 from futures_pipeline.collection.options.learning import Chains
 from futures_pipeline.collection.options.rounds import OPTION_CHAIN, OptionRounds
 from futures_pipeline.collection.outages import Outages
+from futures_pipeline.collection.source_health import StreamHealth, line_health
 from futures_pipeline.collection.streaming.rounds import BARS, SNAPSHOT, Rounds, Tally
 from futures_pipeline.collection.streaming.streams import Streams
 from futures_pipeline.collection.streaming.watch import Watch
@@ -59,12 +63,18 @@ class Lasting:
     outages: Outages
     pacer: Pacer
     tally: Tally
+    live: BrokerTape
+    offset: Offset | None = None
     chains: Chains = field(default_factory=Chains)
     data_types: dict[str, str] = field(default_factory=dict)
     listed_on: date | None = None
     cycle: int = 0
     repaired_at: datetime | None = None
     told_at: datetime | None = None
+
+    def note_offset(self, offset: Offset) -> None:
+        """Take how far the broker's clock is ahead."""
+        self.offset = offset
 
 
 class Service:
@@ -104,6 +114,7 @@ class Service:
             lasting.chains,
         )
         session.on_message = self._take_message
+        self._streams.on_quote = lasting.live.take
         self._rounds = Rounds(
             self._streams, lasting.keeper, lasting.outages, lasting.calendar, lasting.tally
         )
@@ -131,6 +142,15 @@ class Service:
             self._look(),
             self._streams.open_bars(self._lasting.pacer),
             self._options.work(),
+            compare_clocks(self._session, self._clock, self._lasting.note_offset),
+        ]
+
+    def streams_health(self, now: datetime) -> list[StreamHealth]:
+        """Return how each contract's streams are."""
+        types = self._streams.data_types()
+        return [
+            line_health(line, types.get(line.listed.local_symbol), now)
+            for line in self._streams.all_lines
         ]
 
     def finish(self) -> None:
@@ -167,7 +187,10 @@ class Service:
         """Open the lines of the present session and ask for the history that is missing."""
         now = self._clock.now()
         universe = self._universe()
-        left_out = self._streams.follow(self._lasting.listings.current(universe, now))
+        current = self._lasting.listings.current(universe, now)
+        fronts = {it.instrument.symbol: it.local_symbol for it in reversed(current)}
+        self._lasting.live.tape.lead(fronts)
+        left_out = self._streams.follow(current)
         if left_out:
             names = ",".join(listed.local_symbol for listed in left_out)
             log.error(

@@ -6,6 +6,7 @@ from futures_pipeline.collection.broker.codes import CODES, TEXTS
 from futures_pipeline.domain.causes import Cause
 
 FOR_CAUSE: Mapping[Cause, str] = {
+    Cause.BAR_REFUSED: "the check bars_1m_no_refused_rows shows the row and the rule it broke",
     Cause.NO_TRADES: "nothing: there was no trade",
     Cause.COLLECTOR_DOWN: "keep futures-pipeline run going; history fills bars, not snapshots",
     Cause.NIGHTLY_RESET: "nothing: the broker does this every night",

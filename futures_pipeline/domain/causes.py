@@ -6,6 +6,7 @@ from enum import StrEnum
 class Cause(StrEnum):
     """What kept data away, in order of precedence: the first that applies names a gap."""
 
+    BAR_REFUSED = "bar_refused"
     NO_TRADES = "no_trades"
     COLLECTOR_DOWN = "collector_down"
     NIGHTLY_RESET = "nightly_reset"
@@ -28,6 +29,7 @@ class Cause(StrEnum):
 
 
 CAUSE_IN_WORDS = {
+    Cause.BAR_REFUSED: "the broker's bar broke a rule; it is in the quarantine",
     Cause.NO_TRADES: "the broker's history has no bar for the minute either",
     Cause.COLLECTOR_DOWN: "the collector did not run",
     Cause.NIGHTLY_RESET: "the broker's daily server reset",

@@ -183,6 +183,15 @@ def _refusals() -> list[Case]:
         history("162_pacing", "history held back, asked again"),
         history("162_cancelled", "asked again"),
         Case(
+            "321",
+            "given up, told, asked at the next start",
+            ("request_not_done", "error=invalid_request"),
+            Cause.HISTORY_FAILED,
+            {"symbol": "ES"},
+            HOLE,
+            RESTART,
+        ),
+        Case(
             "162_no_permission",
             "given up, remedy told, asked at the next start",
             ("request_not_done", "error=not_subscribed"),

@@ -41,6 +41,7 @@ WEIGHTS: Mapping[str, tuple[float, float]] = {
     "101": (1, 300),
     "10190": (1, 900),
     "420": (1, 300),
+    "321": (1, 300),
     "162_pacing": (3, 900),
     "162_cancelled": (3, 900),
     "162_no_permission": (1, 300),

@@ -203,6 +203,7 @@ async def test_without_positions_the_client_starts_late_and_works(simulated: Sim
         ("200", 200, "history"),
         ("420", 420, "bars"),
         ("162_no_permission", 162, "history"),
+        ("321", 321, "history"),
     ],
 )
 async def test_requests_of_a_symbol_are_refused_until_healed(

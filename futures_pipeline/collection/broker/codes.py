@@ -50,6 +50,7 @@ DELAYED = Meaning(
 PACING = Meaning(
     "pacing", Outcome.RETRY, "nothing: the collector waits and asks again", Cause.PACING
 )
+INVALID_REQUEST = 321
 CODES: dict[int, Meaning] = {
     200: Meaning(
         "no_such_contract",
@@ -73,7 +74,7 @@ CODES: dict[int, Meaning] = {
     10190: Meaning(
         "no_free_tick_by_tick", Outcome.RETRY, "collect fewer symbols", Cause.NO_FREE_LINE
     ),
-    321: Meaning(
+    INVALID_REQUEST: Meaning(
         "invalid_request", Outcome.DEAD, "report this request: the broker refused its form"
     ),
     10197: Meaning(

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import ib_async
 
-from futures_pipeline.collection.broker.codes import CLIENT_ID_TAKEN, redacted
+from futures_pipeline.collection.broker.codes import CLIENT_ID_TAKEN, INVALID_REQUEST, redacted
 from futures_pipeline.collection.broker.guards import (
     cap_frames,
     forbid_orders,
@@ -254,6 +254,11 @@ class GatewaySession:
     def _on_error(self, request_id: int, code: int, text: str, contract: Any) -> None:
         if not self._ib.client.isReady():
             self._refused_codes.add(code)
+        if code == INVALID_REQUEST:  # a warning to the library, which would wait for an answer
+            refused = ib_async.RequestError(request_id, code, text)
+            self._ib.wrapper._endReq(  # type: ignore[no-untyped-call] # it has no hints
+                request_id, refused, success=False
+            )
         con_id = getattr(contract, "conId", None) or None
         self.on_message(BrokerMessage(request_id, code, redacted(text), con_id))
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from futures_pipeline.collection.broker.connection import ClientIdTaken, GatewaySession
 from futures_pipeline.config import GatewaySettings
@@ -67,5 +66,4 @@ async def until_first(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-            with suppress(asyncio.CancelledError):
-                await wait
+        await asyncio.gather(*waits, return_exceptions=True)

@@ -1,9 +1,10 @@
 """Working off claimed requests: ask the broker, keep the rows, or record why not."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import ib_async
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 300.0
 BAR_SECONDS = 60
+MINUTE = timedelta(seconds=BAR_SECONDS)
 LOST = Meaning("connection_lost", Outcome.RETRY, cause=Cause.CONNECTION_LOST)
 TIMED_OUT = Meaning("timed_out", Outcome.RETRY)
 
@@ -80,7 +82,7 @@ class Desk:
                 self._answered(listed, window)
         else:
             self.keeper.keep([request.id], rows)
-            self._answered(listed, window)
+            self._answered(listed, window, {row["ts_start"] for row in rows})
 
     async def _history(
         self, listed: Listed, parameters: Mapping[str, str], window: Span
@@ -106,11 +108,18 @@ class Desk:
         kept = finished((history_bar(bar) for bar in bars), window, now)
         return [bar_row(listed, bar, "history", None, now) for bar in kept]
 
-    def _answered(self, listed: Listed, window: Span) -> None:
-        """Note what history has answered without; in the end the minute had no trade."""
+    def _answered(self, listed: Listed, window: Span, came: Container[datetime] = ()) -> None:
+        """Note what history has answered without; in the end the minute had no trade.
+
+        A minute that ``came`` and still lacks its bar had one that broke a rule.
+        """
         subject = Subject(listed.instrument.symbol, listed.local_symbol)
         for start, end in self.keeper.answered(listed, window):
-            self.outages.note(Event(Cause.NO_TRADES, subject, start, end))
+            minutes = (start + n * MINUTE for n in range((end - start) // MINUTE))
+            for has_come, some in groupby(minutes, came.__contains__):
+                cause = Cause.BAR_REFUSED if has_come else Cause.NO_TRADES
+                run = list(some)
+                self.outages.note(Event(cause, subject, run[0], run[-1] + MINUTE))
 
     def _failed(self, request: Request, error: Exception) -> str:
         if isinstance(error, RequestTimedOut):

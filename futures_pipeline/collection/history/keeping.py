@@ -1,6 +1,6 @@
 """Bars into the spool and into the ledger, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,12 +23,18 @@ LATE_MARKET_SECONDS, LATE_MACHINE_SECONDS = 60.0, 3.0
 RULES = BARS_1M.rules
 
 
+def ignore(bars: pl.DataFrame) -> None:
+    """Listen to no bars."""
+    del bars
+
+
 class Keeper:
-    """The one who writes bars; knows which minutes are there."""
+    """The one who writes bars; knows which minutes are there. ``on_bars`` hears what is kept."""
 
     def __init__(self, spool: Spool, calendar: TradingCalendar, clock: Clock) -> None:
         self.spool = spool
         self.ledger = Ledger()
+        self.on_bars: Callable[[pl.DataFrame], None] = ignore
         self._calendar = calendar
         self._clock = clock
 
@@ -37,14 +43,15 @@ class Keeper:
     ) -> None:
         """Keep rows of ``bars_1m`` (and ``more``) and mark their requests done."""
         batches = to_batches(BARS_1M.name, rows, self._calendar, "ts_start")
-        for batch in batches:
-            self._mark(batch)
+        good = [self._mark(batch) for batch in batches]
         changed = [_stored(page) for page in self.ledger.take_changed()]
         try:
             self.spool.finish(ids, [*batches, *more], self._clock.now(), changed)
         except SpoolError:
             self.ledger = Ledger()  # its pages tell of rows that were not kept
             raise
+        for bars in good:
+            self.on_bars(bars)
 
     def answered(self, listed: Listed, window: Span) -> list[Span]:
         """Note that history has answered for a window; return what is given up with this."""
@@ -72,15 +79,17 @@ class Keeper:
         machine = LATE_MACHINE_SECONDS / self._clock.system_seconds(1.0)
         return minute_floor(self._clock.now() - timedelta(seconds=LATE_MARKET_SECONDS + machine))
 
-    def _mark(self, batch: NewBatch) -> None:
+    def _mark(self, batch: NewBatch) -> pl.DataFrame:
+        """Note the minutes that a batch fills; return their rows, those the lake will take."""
+        good = batch.rows.filter(pl.all_horizontal(rule.keeps.fill_null(True) for rule in RULES))
         session = self._calendar.globex.on(batch.session_date)
         if session is None:
-            return
-        good = batch.rows.filter(pl.all_horizontal(rule.keeps.fill_null(True) for rule in RULES))
+            return good.clear()
         for (symbol, contract), minutes in good.group_by("symbol", "contract"):
             page = self._page(UNIVERSE[str(symbol)], str(contract), session)
             page.receive(minutes["ts_start"])
             self.ledger.changed(page)
+        return good
 
     def _page(self, instrument: Instrument, contract: str, session: Session) -> Page:
         page = self.ledger.page(contract, session.session_date)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import ib_async
@@ -30,8 +31,15 @@ log = logging.getLogger(__name__)
 LINES_OF_A_CONTRACT = 2
 
 
+def ignore(line: Line, at: datetime) -> None:
+    """Listen to no line."""
+    del line, at
+
+
 class Streams:
     """The lines of a session, by contract id. Rows are taken, never pushed.
+
+    ``on_quote`` hears of a line that has just spoken.
 
     ``all_spoken`` is set once every line of an open market has said something. A quote
     stream opens at once, the bars when :meth:`open_bars` may.
@@ -41,6 +49,7 @@ class Streams:
         self, session: GatewaySession, calendar: TradingCalendar, clock: Clock, most_lines: int
     ) -> None:
         self.all_spoken = asyncio.Event()
+        self.on_quote: Callable[[Line, datetime], None] = ignore
         self._session = session
         self._calendar = calendar
         self._clock = clock
@@ -193,6 +202,7 @@ class Streams:
             line = self.line(ticker.contract.conId if ticker.contract else None)
             if line is not None and line.ticker is ticker:
                 line.take_quote(now)
+                self.on_quote(line, now.at)
         if all(line.has_spoken or not line.hours.is_open(now.at) for line in self.all_lines):
             self.all_spoken.set()
 

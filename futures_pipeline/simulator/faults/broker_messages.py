@@ -214,6 +214,12 @@ BROKER_FAULTS: Mapping[str, Fault] = {
         "Invalid Real-time Query:No market data permissions",
         REALTIME_BARS,
     ),
+    "321": _refusal(
+        "history: the request is not valid",
+        321,
+        "Error validating request.-'bW' : cause - Invalid step",
+        HISTORY,
+    ),
     "162_pacing": _refusal("history: pacing violation", 162, PACING, HISTORY, count=1),
     "162_cancelled": _refusal(
         "history: the query was cancelled",

@@ -118,6 +118,21 @@ async def test_minutes_that_are_missing_from_an_answer_count_as_asked(office: Of
     assert office.told() == [("no_trades", "ESH5", FIVE[2], FIVE[3])]
 
 
+async def test_a_minute_whose_bar_broke_a_rule_is_not_told_to_be_without_trades(
+    office: Office,
+) -> None:
+    for _ in range(MOST_ASKED):
+        bars = history_bars([*FIVE[:3], FIVE[4]])
+        bars[2].high = bars[2].low - 1.0
+        office.broker.history_answers = [bars]
+        await office.desk.backfill(office.ask())
+
+    assert office.told() == [
+        ("bar_refused", "ESH5", FIVE[2], FIVE[3]),
+        ("no_trades", "ESH5", FIVE[3], FIVE[4]),
+    ]
+
+
 @pytest.mark.parametrize(
     "failure",
     [
