@@ -5,7 +5,7 @@ back. What is said of the answers is decided by ``collection.findings``.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -32,6 +32,7 @@ from futures_pipeline.collection.findings import (
 from futures_pipeline.collection.history.plan import Universe, history_plan
 from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.normalize import Listed
+from futures_pipeline.collection.options.rounds import RESERVED_LINES
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.contracts import roll_session
 from futures_pipeline.domain.errors import GatewayError, PipelineError, RequestFailed
@@ -136,7 +137,7 @@ class Probe:
         except (PipelineError, ConnectionError) as error:
             return [problem(f"{instrument.symbol} contract", error)]
         found, questions = [contract], [self._quotes, self._bars, self._history]
-        if instrument.kind is Kind.ETF and self._settings.collection.option_interval_seconds:
+        if _has_options([instrument]) and self._settings.collection.option_interval_seconds:
             questions.append(self._options)
         try:
             for ask in questions:
@@ -160,9 +161,13 @@ class Probe:
             return listed, Finding(subject, Verdict.OK, f"{symbol} at {instrument.exchange}")
         roll = roll_session(listed.expiry, self._calendar.globex)
         override = self._settings.collection.front_month.get(symbol)
-        chosen = "by collection.front_month" if override else f"next roll session {roll}"
+        is_chosen = override == listed.local_symbol
+        chosen = "by collection.front_month" if is_chosen else f"next roll session {roll}"
         found = f"front month {listed.local_symbol}, expires {listed.expiry}, {chosen} (New York)"
-        return listed, Finding(subject, Verdict.OK, found)
+        if override is None or is_chosen:
+            return listed, Finding(subject, Verdict.OK, found)
+        found = f"{found}; collection.front_month names {override}, which leads no more"
+        return listed, Finding(subject, Verdict.WARN, found, "remove or correct that line")
 
     async def _quotes(self, session: GatewaySession, listed: Listed) -> Finding:
         contract, kind = listed.broker_contract, listed.instrument.kind
@@ -217,6 +222,9 @@ class Probe:
         contracts = len(self._listings.current(universe, now))
         use = plan(Demand(contracts, requests), self._gateway.market_data_lines)
         history = f"{requests} requests for {collection.history_sessions} sessions of history"
+        if collection.option_interval_seconds and _has_options(universe.instruments):
+            free = max(0, use.account_lines - use.lines - RESERVED_LINES)
+            history = f"{history}; options take turns on {free} free lines"
         verdict = Verdict.OK if use.fits else Verdict.WARN
         remedy = "" if use.fits else "collect fewer symbols, or buy quote booster packs"
         self._tell(Finding("pacing plan", verdict, f"{use}; {history}", remedy))
@@ -250,3 +258,7 @@ class Probe:
                 while not heard().is_over:
                     self._news.clear()
                     await self._news.wait()
+
+
+def _has_options(instruments: Iterable[Instrument]) -> bool:
+    return any(instrument.kind is Kind.ETF for instrument in instruments)

@@ -79,12 +79,31 @@ def test_a_gateway_in_order_is_told_to_be_and_gets_everything_back(data: Path) -
         assert "permitted, 29 bars" in told.line(f"{symbol} one-minute history")
     assert re.search(r"\d+ expiries, \d+ strikes", told.line("SPY option chains"))
     assert "0 of 60 history slots, 6 of 100 lines, 3 of 60" in told.line("pacing plan")
+    assert "options take turns on 84 free lines" in told.line("pacing plan")
     assert "agrees with the broker's" in told.line("clock")
     assert "DU1234567" not in told.text
     assert after["requests"]["1"] == after["requests"]["2"] == 3
     assert after["requests"]["50"] == after["requests"]["51"] == 3
     assert (after["lines_in_use"], after["clients"], after["violations"]) == (0, [], {})
     assert after["unsupported"] == {}
+
+
+@pytest.mark.parametrize(
+    ("override", "verdict", "found"),
+    [
+        ("ESM5", "OK  ", "front month ESM5, expires 2025-06-20, by collection.front_month"),
+        ("ESZ4", "WARN", "collection.front_month names ESZ4, which leads no more"),
+    ],
+)
+def test_an_override_that_has_expired_is_told(
+    data: Path, override: str, verdict: str, found: str
+) -> None:
+    with simulated(OPEN, SPEED, "ES") as simulator:
+        chosen = {"FUTURES_PIPELINE_COLLECTION_FRONT_MONTH": f"ES={override}"}
+        told = doctor(data, {**simulator.variables, **chosen})
+
+    assert told.line("ES contract").startswith(verdict)
+    assert found in told.line("ES contract")
 
 
 def test_a_running_collector_is_said_and_not_disturbed(data: Path) -> None:
@@ -146,14 +165,14 @@ def test_another_login_of_the_user_is_told(data: Path) -> None:
 def test_clock_farm_and_client_id_are_told(data: Path) -> None:
     with simulated(OPEN, SPEED, "VIX") as simulator:
         wrong(simulator, "clock_skew", by=90.0)
-        wrong(simulator, "2105_2106", seconds=30.0)  # six of the machine
+        wrong(simulator, "2103_2104_alive", seconds=3600.0)
         wrong(simulator, "326", client_id=67)
         told = doctor(data, simulator.variables)
 
     assert re.search(r"WARN .*(8\d|90)\.\d s behind the broker", told.line("clock"))
     assert "68 for this probe" in told.line("client id")
-    assert told.line("farm usfarm").startswith("OK")
-    assert re.search(r"^WARN .*\(code 2105\) -> wait", told.line("farm ushmds"))
+    assert told.line("farm ushmds").startswith("OK")
+    assert re.search(r"^WARN .*\(code 2103\) -> wait", told.line("farm usfarm"))
     assert "permitted" in told.line("VIX one-minute history")
 
 
