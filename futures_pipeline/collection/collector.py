@@ -13,6 +13,7 @@ import random
 from contextlib import suppress
 from datetime import datetime
 
+from futures_pipeline.analytics.market_time import without_pauses
 from futures_pipeline.collection.beside import Beside
 from futures_pipeline.collection.broker.backoff import Breaker, State, in_reset_window
 from futures_pipeline.collection.broker.connection import GatewaySession
@@ -25,8 +26,8 @@ from futures_pipeline.collection.listings import Listings
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
 from futures_pipeline.collection.service import OF_THE_MOMENT, Lasting, Service
 from futures_pipeline.collection.source_health import SourceHealth
+from futures_pipeline.collection.streaming.retry import SessionAbandoned
 from futures_pipeline.collection.streaming.rounds import Tally
-from futures_pipeline.collection.streaming.watch import SessionAbandoned
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.causes import Cause
@@ -195,8 +196,8 @@ class Collector:
         log.info("collector_started down_since=%s calendar=%s", seen, calendar.globex.name)
 
     def _first_moment(self, now: datetime) -> datetime:
-        """Return the open of the first session that history is asked for."""
-        globex = self._lasting.calendar.globex
+        """Return the begin of the first session that history is asked for, pairs' too."""
+        globex = without_pauses(self._lasting.calendar.globex)
         today = globex.at(now)
         sessions = self._settings.collection.history_sessions
         earlier = globex.before(today.session_date, sessions)

@@ -19,6 +19,7 @@ from futures_pipeline.collection.broker.guards import (
     forbid_orders,
     report_handler_errors,
 )
+from futures_pipeline.collection.broker.unreachable import why_unreachable
 from futures_pipeline.config import GatewaySettings
 from futures_pipeline.domain.errors import GatewayRefused, GatewayUnavailable, RequestFailed
 from futures_pipeline.domain.instruments import Instrument, Kind
@@ -284,27 +285,8 @@ class GatewaySession:
                 f"gateway {where}: {self.lost_because}; check that it is an IB Gateway or TWS"
             )
         return GatewayUnavailable(
-            f"gateway {where}: {_reason(error, self._settings.connect_timeout_seconds)}"
+            f"gateway {where}: {why_unreachable(error, self._settings.connect_timeout_seconds)}"
         )
-
-
-def _reason(error: Exception, patience_seconds: float) -> str:
-    """Return why a connection could not be made, and what to do."""
-    if isinstance(error, ConnectionRefusedError):
-        return (
-            "nothing listens there; start IB Gateway or TWS with its API enabled, or correct "
-            "gateway.host and gateway.port"
-        )
-    if isinstance(error, TimeoutError):
-        return (
-            "something accepted the connection but did not answer as an IB Gateway within "
-            f"{patience_seconds:g} s; check the port, and whether the Gateway waits at its login "
-            "dialog"
-        )
-    return (
-        f"cannot connect ({error or type(error).__name__}); check gateway.host and "
-        "gateway.port, and that the Gateway's API is enabled"
-    )
 
 
 def _ignore(data: object) -> None:

@@ -15,17 +15,16 @@ from futures_pipeline.collection.broker.connection import BrokerMessage, Gateway
 from futures_pipeline.collection.broker.health import Health
 from futures_pipeline.collection.outages import EVERYTHING, Event, Outages
 from futures_pipeline.collection.streaming.lines import Line, Moment, Stream
+from futures_pipeline.collection.streaming.retry import Retry, SessionAbandoned
 from futures_pipeline.collection.streaming.streams import Streams
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
-from futures_pipeline.domain.errors import GatewayError, RequestFailed
+from futures_pipeline.domain.errors import RequestFailed
 from futures_pipeline.storage.tables.events import DATA_TYPE_CHANGED
 
 log = logging.getLogger(__name__)
 
 PROBE_MACHINE_SECONDS = 5.0
-# A stream that stays silent is subscribed to again, each time after twice as long.
-FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=30), timedelta(minutes=15)
 # So many vain attempts with every stream of an open market silent: the session is no good.
 VAIN_ATTEMPTS = 3
 COMPETING_RETRY = timedelta(minutes=1)
@@ -45,31 +44,6 @@ OF_ALL_STREAMS = (
 
 # What ends when a single contract's streams speak again.
 OF_A_STREAM = (Cause.STREAM_SILENT, Cause.NO_FREE_LINE)
-
-
-class SessionAbandoned(GatewayError):
-    """A session that can no longer be trusted; ``cause`` and ``since`` describe the gap."""
-
-    def __init__(self, cause: Cause, since: datetime, reason: str) -> None:
-        super().__init__(f"gateway session: {reason}; a new one is opened")
-        self.cause = cause
-        self.since = since
-
-
-@dataclass(slots=True)
-class Retry:
-    """When a silent stream is subscribed to again."""
-
-    attempts: int = 0
-    not_before: datetime | None = None
-
-    def is_due(self, now: datetime) -> bool:
-        return self.not_before is None or now >= self.not_before
-
-    def tried(self, now: datetime) -> None:
-        wait = FIRST_RETRY * 2 ** min(self.attempts, 10)
-        self.attempts += 1
-        self.not_before = now + min(wait, LONGEST_RETRY)
 
 
 @dataclass(slots=True)

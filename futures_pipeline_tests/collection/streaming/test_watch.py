@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from futures_pipeline.collection.broker.connection import RequestTimedOut
-from futures_pipeline.collection.streaming.watch import SessionAbandoned
+from futures_pipeline.collection.streaming.retry import SessionAbandoned
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline_tests.collection.builders import new_york_time
 from futures_pipeline_tests.collection.stage import Stage

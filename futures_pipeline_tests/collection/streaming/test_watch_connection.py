@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from futures_pipeline.collection.outages import EVERYTHING
-from futures_pipeline.collection.streaming.watch import SessionAbandoned
+from futures_pipeline.collection.streaming.retry import SessionAbandoned
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline_tests.collection.builders import NOON, new_york_time
 from futures_pipeline_tests.collection.stage import Stage

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from futures_pipeline.collection.streaming.watch import SessionAbandoned
+from futures_pipeline.collection.streaming.retry import SessionAbandoned
 from futures_pipeline_tests.collection.stage import Stage, settle
 
 NOT_SUBSCRIBED = "Requested market data is not subscribed."
