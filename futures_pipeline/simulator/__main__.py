@@ -13,14 +13,14 @@ from futures_pipeline.domain.clock import parse_clock
 from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.simulator.binance.exchange import Exchange
 from futures_pipeline.simulator.binance.prices import at_rest
-from futures_pipeline.simulator.broker import Broker
 from futures_pipeline.simulator.control import ControlPort
-from futures_pipeline.simulator.gateway import Gateway
-from futures_pipeline.simulator.generated import GeneratedMarket
-from futures_pipeline.simulator.limits import Limits
-from futures_pipeline.simulator.market import Market
-from futures_pipeline.simulator.recorded import RecordedMarket
-from futures_pipeline.simulator.recorded import describe as describe_files
+from futures_pipeline.simulator.gateway.broker import Broker
+from futures_pipeline.simulator.gateway.listener import Gateway
+from futures_pipeline.simulator.market.generated import GeneratedMarket
+from futures_pipeline.simulator.market.recorded import RecordedMarket
+from futures_pipeline.simulator.market.recorded import describe as describe_files
+from futures_pipeline.simulator.market.source import Market
+from futures_pipeline.simulator.protocol.limits import Limits
 
 WRONG_INPUT = 2
 

@@ -19,8 +19,8 @@ from futures_pipeline.simulator.faults.counting import Charge
 from futures_pipeline.simulator.faults.every import FAULTS
 from futures_pipeline.simulator.faults.plants import EDITS, Plant
 from futures_pipeline.simulator.faults.table import InForce
-from futures_pipeline.simulator.gateway import Gateway, listen, port_of
-from futures_pipeline.simulator.streams import BARS, TICKS
+from futures_pipeline.simulator.gateway.listener import Gateway, listen, port_of
+from futures_pipeline.simulator.gateway.streams import BARS, TICKS
 
 Arguments = Mapping[str, Any]
 Answer = dict[str, Any]

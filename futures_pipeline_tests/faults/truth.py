@@ -14,9 +14,9 @@ from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.contracts import contracts_to_collect
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.domain.sessions import Session, TradingCalendar
-from futures_pipeline.simulator.generated import GeneratedMarket
-from futures_pipeline.simulator.market import Bars
-from futures_pipeline.simulator.universe import (
+from futures_pipeline.simulator.market.generated import GeneratedMarket
+from futures_pipeline.simulator.market.source import Bars
+from futures_pipeline.simulator.market.universe import (
     Listing,
     calendar_at,
     futures_listing,

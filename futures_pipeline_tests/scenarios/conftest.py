@@ -54,6 +54,8 @@ def simulated(start: datetime, speed: float, symbols: str, *options: str) -> Ite
         "FUTURES_PIPELINE_CLOCK": str(clock),
         "FUTURES_PIPELINE_COLLECTION_SYMBOLS": symbols,
         "FUTURES_PIPELINE_COLLECTION_OPTION_INTERVAL_SECONDS": "0",
+        "FUTURES_PIPELINE_BINANCE_ENABLED": "false",
+        "FUTURES_PIPELINE_FEED_PORT": "0",
     }
     child = subprocess.Popen(
         [sys.executable, "-m", "futures_pipeline.simulator", *options],

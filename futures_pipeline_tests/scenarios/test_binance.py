@@ -18,7 +18,7 @@ from futures_pipeline.collection.binance.service import PairCollector
 from futures_pipeline.config import CollectionSettings
 from futures_pipeline.domain.clock import Clock, parse_clock
 from futures_pipeline.simulator.binance.prices import Pair
-from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.market.generated import GeneratedMarket
 from futures_pipeline.storage.spool import Spool
 from futures_pipeline.storage.tables import BARS_1M
 from futures_pipeline_tests.collection.binance.conftest import (

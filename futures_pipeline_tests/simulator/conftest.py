@@ -13,12 +13,12 @@ from typing import Any
 import ib_async
 import pytest
 
-from futures_pipeline.simulator.broker import Broker
 from futures_pipeline.simulator.control import ControlPort
-from futures_pipeline.simulator.gateway import Gateway
-from futures_pipeline.simulator.generated import GeneratedMarket
-from futures_pipeline.simulator.limits import Limits
-from futures_pipeline.simulator.market import Market
+from futures_pipeline.simulator.gateway.broker import Broker
+from futures_pipeline.simulator.gateway.listener import Gateway
+from futures_pipeline.simulator.market.generated import GeneratedMarket
+from futures_pipeline.simulator.market.source import Market
+from futures_pipeline.simulator.protocol.limits import Limits
 
 REPOSITORY = Path(__file__).parents[2]
 # A Wednesday, 09:40 New York: every market of the universe is open.

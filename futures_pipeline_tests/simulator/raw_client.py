@@ -5,7 +5,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from futures_pipeline.simulator.wire import frame
+from futures_pipeline.simulator.protocol.wire import frame
 
 SPY = ("756733", "SPY", "STK", "", "0.0", "", "", "SMART", "", "USD", "", "")
 QQQ = ("320227571", "QQQ", "STK", "", "0.0", "", "", "SMART", "", "USD", "", "")

@@ -27,7 +27,7 @@ from futures_pipeline.simulator.binance.prices import (
 )
 from futures_pipeline.simulator.binance.weights import WEIGHTS, Weights
 from futures_pipeline.simulator.faults.counting import Charge
-from futures_pipeline.simulator.gateway import HOST
+from futures_pipeline.simulator.gateway.listener import HOST
 
 STREAMS = "/stream"
 BEAT_SECONDS = 0.02

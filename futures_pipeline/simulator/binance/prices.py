@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from futures_pipeline.domain.sessions import Segment, segment
-from futures_pipeline.simulator.market import Floats, Integers
+from futures_pipeline.simulator.market.source import Floats, Integers
 
 DAY, MINUTE = 86_400, 60
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from futures_pipeline.simulator import requests, ticks
 from futures_pipeline.simulator.faults.connection import UPSTREAM_LOST_TEXT
 from futures_pipeline.simulator.faults.counting import Charge
 from futures_pipeline.simulator.faults.state import (
@@ -16,10 +15,12 @@ from futures_pipeline.simulator.faults.state import (
     Refusal,
 )
 from futures_pipeline.simulator.faults.table import Fault, Lasting, lasting
-from futures_pipeline.simulator.gateway import Gateway
-from futures_pipeline.simulator.limits import LINES, PACING
-from futures_pipeline.simulator.requests import COMPETING_SESSION
-from futures_pipeline.simulator.session import BROKEN_FARMS, NO_SERVER, NOTICES
+from futures_pipeline.simulator.gateway import requests
+from futures_pipeline.simulator.gateway.listener import Gateway
+from futures_pipeline.simulator.gateway.requests import COMPETING_SESSION
+from futures_pipeline.simulator.gateway.session import BROKEN_FARMS, NO_SERVER, NOTICES
+from futures_pipeline.simulator.protocol import ticks
+from futures_pipeline.simulator.protocol.limits import LINES, PACING
 
 DATA_LOST, DATA_KEPT = 1101, 1102
 RESTORED = {

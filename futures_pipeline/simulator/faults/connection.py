@@ -5,11 +5,11 @@ import struct
 from collections.abc import Mapping
 from functools import partial
 
-from futures_pipeline.simulator import messages, wire
 from futures_pipeline.simulator.faults.table import Fault, Lasting, lasting
-from futures_pipeline.simulator.gateway import Gateway
-from futures_pipeline.simulator.limits import MESSAGE_RATE
-from futures_pipeline.simulator.session import NOTICES
+from futures_pipeline.simulator.gateway.listener import Gateway
+from futures_pipeline.simulator.gateway.session import NOTICES
+from futures_pipeline.simulator.protocol import messages, wire
+from futures_pipeline.simulator.protocol.limits import MESSAGE_RATE
 
 EVERY_CLIENT = -1
 UPSTREAM_LOST_TEXT = "Connectivity between IBKR and Trader Workstation has been lost."

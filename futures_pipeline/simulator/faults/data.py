@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from functools import partial
 
-from futures_pipeline.simulator import messages
 from futures_pipeline.simulator.faults.counting import Charge
 from futures_pipeline.simulator.faults.plants import (
     DUPLICATE,
@@ -14,8 +13,9 @@ from futures_pipeline.simulator.faults.plants import (
 )
 from futures_pipeline.simulator.faults.state import HistoryChange
 from futures_pipeline.simulator.faults.table import Fault, Lasting, lasting
-from futures_pipeline.simulator.gateway import Gateway
-from futures_pipeline.simulator.streams import BARS, TICKS
+from futures_pipeline.simulator.gateway.listener import Gateway
+from futures_pipeline.simulator.gateway.streams import BARS, TICKS
+from futures_pipeline.simulator.protocol import messages
 
 
 async def plant(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from futures_pipeline.simulator.faults.counting import ANY, Charge, concerns
-from futures_pipeline.simulator.messages import Fields, text
+from futures_pipeline.simulator.protocol.messages import Fields, text
 
 PRICE_TICK, SIZE_TICK, BAR = "1", "2", "50"
 BID, LAST, VOLUME = "1", "4", "8"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from futures_pipeline.simulator.faults.counting import ANY, Charge, concerns
 from futures_pipeline.simulator.faults.plants import Plant
-from futures_pipeline.simulator.messages import Fields, size_text
+from futures_pipeline.simulator.protocol.messages import Fields, size_text
 
 UPSTREAM, MARKET_FARM, HISTORY_FARM = "upstream", "market", "history"
 HISTORY_IDS = frozenset({"20", "87"})

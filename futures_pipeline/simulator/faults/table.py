@@ -14,7 +14,7 @@ from typing import Any
 from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.simulator.faults.counting import ANY, Charge
-from futures_pipeline.simulator.gateway import Gateway
+from futures_pipeline.simulator.gateway.listener import Gateway
 
 Lasting = AsyncGenerator[Charge | None, None]
 Run = Callable[..., Lasting | Awaitable[None]]

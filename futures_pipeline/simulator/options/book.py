@@ -12,11 +12,11 @@ from functools import lru_cache
 
 from futures_pipeline.domain.contracts import third_friday
 from futures_pipeline.domain.sessions import Session, TradingCalendar, new_york
-from futures_pipeline.simulator.market import Market, previous_close, quote_at
+from futures_pipeline.simulator.market.source import Market, previous_close, quote_at
+from futures_pipeline.simulator.market.universe import calendar_at, spot_listing
 from futures_pipeline.simulator.options.chain import MONTH_ENDS, Board, OptionListing
 from futures_pipeline.simulator.options.pricing import Greeks, Terms, greeks
 from futures_pipeline.simulator.options.surface import Surface, variance_of
-from futures_pipeline.simulator.universe import calendar_at, spot_listing
 
 YEAR_SECONDS = 365 * 86400.0
 SHORTEST_LIFE_SECONDS = 60.0

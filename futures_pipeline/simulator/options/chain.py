@@ -13,8 +13,8 @@ from functools import lru_cache
 from futures_pipeline.domain.contracts import FRIDAY, third_friday
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.domain.sessions import Timetable
-from futures_pipeline.simulator.universe import OPTION, Listing
-from futures_pipeline.simulator.wire import ContractQuery
+from futures_pipeline.simulator.market.universe import OPTION, Listing
+from futures_pipeline.simulator.protocol.wire import ContractQuery
 
 MULTIPLIER = "100"
 RIGHTS = ("C", "P")

@@ -2,10 +2,10 @@
 
 from datetime import date
 
-from futures_pipeline.simulator.details import details_text, hours_text
-from futures_pipeline.simulator.messages import DetailsText
+from futures_pipeline.simulator.gateway.details import details_text, hours_text
+from futures_pipeline.simulator.market.universe import FIXED_CON_IDS, Hours, Listing
 from futures_pipeline.simulator.options.chain import EXCHANGES, MULTIPLIER, OptionListing
-from futures_pipeline.simulator.universe import FIXED_CON_IDS, Hours, Listing
+from futures_pipeline.simulator.protocol.messages import DetailsText
 
 MARKET_RULE = "110"
 ORDER_TYPES = "ACTIVETIM,AD,ADJUST,ALERT,DAY,GTC,IOC,LIT,LMT,MIT,MKT,REL,STP,STPLMT,TRAIL"

@@ -1,10 +1,10 @@
 """The request for option parameters: which expiries and strikes an ETF's options have."""
 
-from futures_pipeline.simulator import messages
+from futures_pipeline.simulator.gateway.session import ClientSession
+from futures_pipeline.simulator.market.universe import FIXED_CON_IDS
 from futures_pipeline.simulator.options.chain import EXCHANGES, MULTIPLIER, all_strikes, expiries
-from futures_pipeline.simulator.session import ClientSession
-from futures_pipeline.simulator.universe import FIXED_CON_IDS
-from futures_pipeline.simulator.wire import Cursor, Refused
+from futures_pipeline.simulator.protocol import messages
+from futures_pipeline.simulator.protocol.wire import Cursor, Refused
 
 
 def option_parameters(session: ClientSession, request_id: int, cursor: Cursor) -> None:

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from futures_pipeline.domain.sessions import Session
-from futures_pipeline.simulator import messages, ticks
-from futures_pipeline.simulator.broker import Broker
-from futures_pipeline.simulator.market import last_opened
-from futures_pipeline.simulator.messages import Computation, Fields
+from futures_pipeline.simulator.gateway.broker import Broker
+from futures_pipeline.simulator.gateway.streams import TICK_SECONDS, TICKS, TickStream
+from futures_pipeline.simulator.market.source import last_opened
 from futures_pipeline.simulator.options.book import OptionQuote, Value
 from futures_pipeline.simulator.options.chain import OptionListing
 from futures_pipeline.simulator.options.pricing import greeks, implied_vol
-from futures_pipeline.simulator.streams import TICK_SECONDS, TICKS, TickStream
+from futures_pipeline.simulator.protocol import messages, ticks
+from futures_pipeline.simulator.protocol.messages import Computation, Fields
 
 # Calls and puts have their own tick types; a line sends both, 0 for the other right.
 OPEN_INTEREST, VOLUME = {"C": 27, "P": 28}, {"C": 29, "P": 30}

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from futures_pipeline.simulator.market import Floats
+from futures_pipeline.simulator.market.source import Floats
 from futures_pipeline.simulator.options.pricing import Terms, normal
 
 RHO, ETA, GAMMA = -0.7, 1.0, 0.5

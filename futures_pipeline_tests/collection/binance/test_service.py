@@ -26,6 +26,7 @@ from futures_pipeline_tests.collection.binance.conftest import (
 MINUTE = timedelta(minutes=1)
 # Two minutes before Globex closes for its daily pause.
 BEFORE_THE_CLOSE = datetime(2025, 1, 15, 21, 58, 30, tzinfo=UTC)
+YESTERDAYS_BEGIN = datetime(2025, 1, 13, 22, 0, tzinfo=UTC)  # the close before
 THURSDAY, FRIDAY = date(2025, 1, 16), date(2025, 1, 17)
 MONDAY_MORNING = datetime(2025, 1, 13, 1, 0, 20, tzinfo=UTC)
 MONDAY = date(2025, 1, 13)
@@ -69,13 +70,18 @@ async def test_minutes_go_on_through_the_pause_under_the_next_session(spool: Spo
     async with exchange_at(BEFORE_THE_CLOSE, 60.0) as simulated:
         async with simulated.collecting(spool, history_sessions=1):
             # What was missed while the streams were opened is asked for five minutes later.
-            await eventually(lambda: whole_until(spool, BEFORE_THE_CLOSE + 5 * MINUTE))
+            await eventually(
+                lambda: (
+                    minutes_of(spool)[:1] == [YESTERDAYS_BEGIN]
+                    and whole_until(spool, BEFORE_THE_CLOSE + 5 * MINUTE)
+                )
+            )
         bars = stored(spool, BARS_1M)
         starts = minutes_of(spool)
         truth = simulated.exchange.pairs[NAME].klines(starts[0], starts[-1] + MINUTE)
 
     assert is_whole(starts)
-    assert starts[0] == datetime(2025, 1, 13, 22, 0, tzinfo=UTC)  # the close before yesterday's
+    assert starts[0] == YESTERDAYS_BEGIN
     close = datetime(2025, 1, 15, 22, 0, tzinfo=UTC)
     days = {row["ts_start"]: row["session_date"] for row in bars.iter_rows(named=True)}
     assert days[close - MINUTE] == date(2025, 1, 15)

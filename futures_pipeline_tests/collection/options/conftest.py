@@ -2,8 +2,8 @@
 
 import pytest
 
-from futures_pipeline.simulator.generated import GeneratedMarket
-from futures_pipeline.simulator.market import Market
+from futures_pipeline.simulator.market.generated import GeneratedMarket
+from futures_pipeline.simulator.market.source import Market
 
 
 @pytest.fixture(scope="session")

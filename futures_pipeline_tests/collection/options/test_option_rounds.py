@@ -8,7 +8,7 @@ import pytest
 
 from futures_pipeline.config import CollectionSettings
 from futures_pipeline.domain.instruments import UNIVERSE
-from futures_pipeline.simulator.market import Market
+from futures_pipeline.simulator.market.source import Market
 from futures_pipeline.simulator.options.chain import option_listing
 from futures_pipeline.storage.schemas import split
 from futures_pipeline.storage.tables import OPTION_SNAPSHOTS

@@ -7,9 +7,9 @@ from pathlib import Path
 import ib_async
 import pytest
 
-from futures_pipeline.simulator.generated import GeneratedMarket
-from futures_pipeline.simulator.market import Market
-from futures_pipeline.simulator.universe import Listing
+from futures_pipeline.simulator.market.generated import GeneratedMarket
+from futures_pipeline.simulator.market.source import Market
+from futures_pipeline.simulator.market.universe import Listing
 from futures_pipeline.storage.tables import OPTION_SNAPSHOTS
 from futures_pipeline_tests.collection.options.bench import (
     SLOW,

@@ -26,11 +26,11 @@ from futures_pipeline.simulator.binance.weights import (
     TOO_MANY,
     Weights,
 )
-from futures_pipeline.simulator.broker import Broker
 from futures_pipeline.simulator.control import ControlPort, carry_out
 from futures_pipeline.simulator.faults.binance import exchange_faults
-from futures_pipeline.simulator.gateway import Gateway
-from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.gateway.broker import Broker
+from futures_pipeline.simulator.gateway.listener import Gateway
+from futures_pipeline.simulator.market.generated import GeneratedMarket
 
 START = datetime(2025, 1, 15, 14, 40, 50, tzinfo=UTC)
 STREAMS = "btcusdt@aggTrade/btcusdt@kline_1m/btcusdt@bookTicker"

@@ -13,7 +13,7 @@ from futures_pipeline.simulator.binance.prices import (
     at_rest,
     trades_per_minute,
 )
-from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.market.generated import GeneratedMarket
 
 AT = datetime(2025, 1, 15, 14, 40, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

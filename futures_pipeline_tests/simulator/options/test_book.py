@@ -7,12 +7,12 @@ from statistics import mean
 import pytest
 
 from futures_pipeline.domain.calendar import load_calendar
-from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.market.generated import GeneratedMarket
+from futures_pipeline.simulator.market.universe import spot_listing
 from futures_pipeline.simulator.options.book import OptionBook, OptionQuote, quoted
 from futures_pipeline.simulator.options.chain import OptionListing, find
 from futures_pipeline.simulator.options.surface import swap_vol
-from futures_pipeline.simulator.universe import spot_listing
-from futures_pipeline.simulator.wire import ContractQuery
+from futures_pipeline.simulator.protocol.wire import ContractQuery
 
 REGULAR = load_calendar(date(2010, 1, 1), date(2027, 12, 31)).regular
 NOON = datetime(2025, 1, 15, 17, 0, tzinfo=UTC)

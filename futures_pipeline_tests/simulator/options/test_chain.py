@@ -17,7 +17,7 @@ from futures_pipeline.simulator.options.chain import (
     option_listing,
     strikes,
 )
-from futures_pipeline.simulator.wire import ContractQuery
+from futures_pipeline.simulator.protocol.wire import ContractQuery
 
 REGULAR = load_calendar(date(2010, 1, 1), date(2027, 12, 31)).regular
 TODAY = date(2025, 1, 15)

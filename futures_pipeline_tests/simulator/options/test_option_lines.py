@@ -10,11 +10,11 @@ import ib_async
 import pytest
 
 from futures_pipeline.domain.calendar import load_calendar
-from futures_pipeline.simulator.generated import GeneratedMarket
+from futures_pipeline.simulator.market.generated import GeneratedMarket
 from futures_pipeline.simulator.options.book import OptionBook
 from futures_pipeline.simulator.options.chain import option_listing
 from futures_pipeline_tests.simulator.conftest import Simulated, client, eventually, running
-from futures_pipeline_tests.simulator.test_independent_client import needs_ibapi
+from futures_pipeline_tests.simulator.gateway.test_independent_client import needs_ibapi
 
 VERSIONS = pytest.mark.parametrize("version", [157, 163, 178])
 TICKS = "100,101,106"

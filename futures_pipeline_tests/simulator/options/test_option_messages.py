@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from futures_pipeline.simulator import messages, wire
-from futures_pipeline.simulator.messages import Computation, Fields
-from futures_pipeline_tests.simulator.test_messages import ES, wire_bytes
+from futures_pipeline.simulator.protocol import messages, wire
+from futures_pipeline.simulator.protocol.messages import Computation, Fields
+from futures_pipeline_tests.simulator.protocol.test_messages import ES, wire_bytes
 
 CALL = Computation(0.3, 0.65, 5.75, 0.5, 0.05, 0.15, 0.01, 145.0)
 UNKNOWN = Computation(None, None, 0.05, None, None, None, None, 145.0)

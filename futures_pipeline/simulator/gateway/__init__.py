@@ -1,0 +1,1 @@
+"""The stand-in for IB Gateway: connections, requests, streams."""

@@ -1,0 +1,1 @@
+"""The simulated market: generated from a seed, or replayed from recorded files."""

@@ -1,0 +1,1 @@
+"""The TWS text protocol as the broker speaks it, and its limits."""
