@@ -25,8 +25,11 @@ LATER = datetime(2025, 12, 1, 12, 0, tzinfo=UTC)
 CALENDAR = calendar_for(LATER)
 CLOCK = f"{LATER.isoformat()}@4000000000.0*1"  # anchored in 2096: it stands still
 FIRST, LAST = date(2024, 12, 12), date(2025, 4, 2)
-LEVELS = {"ES": 5_900.0, "SPY": 588.0, "NQ": 21_000.0, "QQQ": 510.0, "BTC/USDT": 95_000.0}
-CONTRACTS = {"ES": "ESH5", "NQ": "NQH5"}
+LEVELS = {
+    **{"ES": 5_900.0, "SPY": 588.0, "NQ": 21_000.0, "QQQ": 510.0, "BTC/USDT": 95_000.0},
+    **{"RTY": 2_250.0, "IWM": 223.0},
+}
+CONTRACTS = {"ES": "ESH5", "NQ": "NQH5", "RTY": "RTYH5"}
 ROLL_FREE = date(2025, 1, 2)  # ESH5 leads until the middle of March
 BATCH_SCHEMA = {name: kind for name, kind in BARS_1M.schema.items() if name not in LAKE_COLUMNS}
 
@@ -108,4 +111,18 @@ def fill(data: Path, *bars: pl.DataFrame) -> Path:
         for day in rows["session_date"].unique().sort():
             report = ingest_partition(ingestion, BARS_1M, day, LATER)
             assert not report.refused, report
+    return data
+
+
+def recorded_lake(directories: pytest.TempPathFactory) -> Path:
+    """Return the recorded sessions of ES and SPY, filled once a test run; only to be read.
+
+    Skips without the files.
+    """
+    data = directories.getbasetemp() / "recorded-es-spy"
+    if not data.exists():
+        files = (("es_front_1m_2024_2025", "ES"), ("spy_1m_2024_2025", "SPY"))
+        bars = [recorded_bars(file, symbol) for file, symbol in files]
+        data.mkdir()
+        fill(data, *(rows.filter(rows["session_date"].is_between(FIRST, LAST)) for rows in bars))
     return data

@@ -1,5 +1,7 @@
 """The public door: what is stored comes out, and nothing stored gives nothing."""
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from futures_pipeline.api import (
     get_latest_snapshots,
 )
 from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.tables import CHANGE_METRICS
-from futures_pipeline_tests.stored import DAY, NOON, change, snapshot, store
+from futures_pipeline_tests.stored import DAY, MINUTE, NOON, bar, change, snapshot, store
 
 
 def test_nothing_stored_gives_nothing(tmp_path: Path) -> None:
@@ -99,6 +102,35 @@ def test_the_data_type_is_shown(tmp_path: Path) -> None:
     assert (latest["last"], latest["data_type"]) == (5_590.0, "delayed")
     history = get_historical_snapshots("ES", 1, data=tmp_path)
     assert history["data_type"].to_list() == ["live", "delayed"]
+
+
+def test_everything_can_be_read_as_it_was(tmp_path: Path) -> None:
+    """By a version of a function's own table or by a time; other tables are of that moment."""
+    for age, last in ((2, 5_600.0), (1, 5_601.0), (0, 5_602.0)):
+        at = NOON - age * MINUTE
+        time.sleep(0.002)  # commits are stamped to the millisecond
+        store(tmp_path, "bars_1m", [bar("ESH5", at, last)])
+        store(tmp_path, CHANGE_METRICS.name, [change("ESH5", at, last - 5_600.0)])
+        store(tmp_path, "futures_snapshots", [snapshot("ESH5", at, last)])
+    then = Lake(tmp_path / "lake").committed_at("futures_snapshots", 2)
+    asks: list[Callable[..., float]] = [
+        lambda **k: get_latest_snapshots(**k)["ES"]["last"],
+        lambda **k: get_historical_snapshots("ES", 1, **k)["last"][-1],
+        lambda **k: 5_600.0 + get_change_metrics("ES", **k)["change_1h"],
+        lambda **k: get_continuous_bars("ES", 1, **k)["close"][-1],
+    ]
+
+    for ask in asks:
+        assert ask(data=tmp_path) == 5_602.0
+        assert ask(data=tmp_path, as_of=then) == 5_601.0
+        assert ask(data=tmp_path, as_of=2) == 5_601.0
+        with pytest.raises(PipelineError, match="version 9 is not kept"):
+            ask(data=tmp_path, as_of=9)
+    change_then = get_latest_snapshots(data=tmp_path, as_of=then)["ES"]["change_1h"]
+    assert change_then == 1.0
+    assert get_latest_snapshots(data=tmp_path, as_of=then - timedelta(days=1)) == {}
+    with pytest.raises(PipelineError, match="a time with its zone"):
+        get_latest_snapshots(data=tmp_path, as_of=then.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize("symbol", ["XX", "../lake"])

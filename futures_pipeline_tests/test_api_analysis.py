@@ -3,7 +3,7 @@
 import doctest
 import math
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from futures_pipeline.api import (
     assess_predictive_value,
     calculate_correlation,
     calculate_lead_lag,
+    get_lead_lag_profile,
     pairs,
 )
 from futures_pipeline.api.pairs import last_shared, legs_of, round_trip_cost_bp
@@ -20,11 +21,9 @@ from futures_pipeline.domain.errors import ConfigurationError, PipelineError, Un
 from futures_pipeline.domain.sessions import new_york
 from futures_pipeline_tests.pair_lake import (
     CLOCK,
-    FIRST,
-    LAST,
     fill,
     planted_bars,
-    recorded_bars,
+    recorded_lake,
     regular_days,
 )
 
@@ -58,6 +57,31 @@ def test_a_planted_lead_of_five_minutes_is_at_five_minutes(five_minutes_late: Pa
     assert by_lead[5] > 0.95
     assert max(abs(by_lead[lead]) for lead in (0, 15, 30, 60)) < 0.06
     assert list(calculate_lead_lag("ES", "SPY", 14, data=five_minutes_late)) == [0, 5]
+
+
+def test_the_profile_stands_beside_its_placebo(five_minutes_late: Path) -> None:
+    profile = get_lead_lag_profile("ES", "SPY", data=five_minutes_late)
+    assert profile["lead_minutes"].to_list() == list(range(-60, 61))
+    row = profile.filter(lead_minutes=5).row(0, named=True)
+    assert row["correlation"] > 10 * row["placebo_high"] > 0
+    assert (row["draws"], row["is_significant"]) == (200, True)
+    few = get_lead_lag_profile("NQ", "QQQ", data=five_minutes_late)
+    assert few.is_empty()
+    assert few.schema == profile.schema
+
+
+def test_an_answer_of_then_does_not_know_later_sessions(tmp_path: Path) -> None:
+    fill(tmp_path, planted_bars(1, 300, DAYS[:8]))
+    then = datetime.now(UTC)
+    fill(tmp_path, planted_bars(1, 300, DAYS[8:11]))
+    now = assess_predictive_value("ES", "SPY", 20, data=tmp_path)
+    assert now["n_sessions"] == 11
+    assert assess_predictive_value("ES", "SPY", 20, data=tmp_path, as_of=then)["n_sessions"] == 8
+    late = calculate_lead_lag("ES", "SPY", 5, data=tmp_path, as_of=then)
+    assert late != calculate_lead_lag("ES", "SPY", 5, data=tmp_path)
+    assert calculate_correlation("ES", "SPY", 8, data=tmp_path, as_of=then) == pytest.approx(
+        0.0, abs=0.1
+    )
 
 
 def test_read_the_other_way_round_nobody_follows(five_minutes_late: Path) -> None:
@@ -163,18 +187,8 @@ def test_costs_and_legs_of_pairs_of_currencies() -> None:
     assert round_trip_cost_bp("SPY") == 1.0
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recorded sessions of ES and SPY; skips without the files."""
-    bars = [
-        recorded_bars("es_front_1m_2024_2025", "ES"),
-        recorded_bars("spy_1m_2024_2025", "SPY"),
-    ]
-    between = [rows.filter(rows["session_date"].is_between(FIRST, LAST)) for rows in bars]
-    return fill(tmp_path_factory.mktemp("recorded"), *between)
-
-
-def test_recorded_es_and_spy_from_the_lake(recorded: Path) -> None:
+def test_recorded_es_and_spy_from_the_lake(tmp_path_factory: pytest.TempPathFactory) -> None:
+    recorded = recorded_lake(tmp_path_factory)
     assert calculate_correlation("ES", "SPY", 60, data=recorded) == pytest.approx(0.994, abs=0.003)
     by_lead = calculate_lead_lag("ES", "SPY", 60, data=recorded)
     assert by_lead[0] > 0.98

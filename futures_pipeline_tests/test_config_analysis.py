@@ -8,9 +8,9 @@ from futures_pipeline.config import load_settings
 from futures_pipeline.domain.errors import ConfigurationError
 
 
-def test_the_pairs_of_the_three_indexes_are_analysed_by_default() -> None:
+def test_the_pairs_of_the_three_indexes_and_bitcoin_are_analysed_by_default() -> None:
     analysis = load_settings(environment={}).analysis
-    assert analysis.pairs == ("ES-SPY", "NQ-QQQ", "RTY-IWM")
+    assert analysis.pairs == ("ES-SPY", "NQ-QQQ", "RTY-IWM", "ES-BTC/USDT")
     assert (analysis.sessions, analysis.interval_seconds) == (60, 300)
 
 

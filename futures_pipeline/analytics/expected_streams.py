@@ -49,8 +49,9 @@ def expected_streams(
 
     Returns:
         ``EXPECTED_SCHEMA``: one row per open span, ``[opens_at, closes_at)`` in UTC, whole
-        minutes, inside the Globex session. ETFs have two on most days: the evening and the
-        day. A market that stays shut for the session has no row.
+        minutes, inside the Globex session; a pair's begins where the session before ended, with
+        the closure between them. ETFs have two on most days: the evening and the day. A market
+        that stays shut for the session has no row.
 
     Futures are expected in ``contracts_to_collect``. The contracts listed are those seen and
     the quarterly ones by rule, so a contract of which nothing ever came is expected as well.
@@ -61,7 +62,7 @@ def expected_streams(
         if session is None:
             continue
         for instrument in instruments:
-            spans = open_spans(market_hours(instrument.kind, calendar), session)
+            spans = owed_spans(instrument.kind, session, calendar)
             override = overrides.get(instrument.symbol)
             for contract in _contracts(instrument, day, seen, override, calendar):
                 rows += [
@@ -70,6 +71,17 @@ def expected_streams(
                     for span in spans
                 ]
     return pl.DataFrame(rows, schema=EXPECTED_SCHEMA, orient="row")
+
+
+def owed_spans(
+    kind: Kind, session: Session, calendar: TradingCalendar
+) -> list[tuple[datetime, datetime]]:
+    """Return the spans of a Globex session in which a kind of instrument owes its minutes."""
+    market = market_hours(kind, calendar)
+    if kind is not Kind.CRYPTO:
+        return open_spans(market, session)
+    own = market.on(session.session_date)
+    return [] if own is None else [(own.opens_at, own.closes_at)]
 
 
 def open_spans(market: Timetable, session: Session) -> list[tuple[datetime, datetime]]:

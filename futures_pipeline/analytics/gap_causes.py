@@ -7,7 +7,7 @@ import polars as pl
 
 from futures_pipeline.analytics.market_time import UTC_TIME
 from futures_pipeline.domain.causes import Cause
-from futures_pipeline.domain.instruments import ALL_SYMBOLS
+from futures_pipeline.domain.instruments import ALL_SYMBOLS, PAIR_PATTERN
 
 EVENT_SCHEMA: Mapping[str, pl.DataType] = {
     "symbol": pl.String(),
@@ -22,9 +22,13 @@ _RANK = {cause.value: rank for rank, cause in enumerate(Cause)}
 _MINUTE = "1m"
 _EVERYTHING = pl.col("symbol") == ALL_SYMBOLS
 _EVERY_CONTRACT = pl.col("contract") == ALL_SYMBOLS
+# What befalls the broker's connection befalls no pair; a collector that is down misses both.
+_OF_ANY_SOURCE = pl.col("event") == Cause.COLLECTOR_DOWN.value
+_IS_PAIR = pl.col("symbol").str.contains(f"^{PAIR_PATTERN.pattern}$")
 # Whom an event is about, and by what its minutes find theirs.
 _SUBJECTS: Mapping[str, tuple[pl.Expr, list[str]]] = {
-    "for_all": (_EVERYTHING, ["minute"]),
+    "for_all": (_EVERYTHING & _OF_ANY_SOURCE, ["minute"]),
+    "for_broker": (_EVERYTHING & ~_OF_ANY_SOURCE, ["minute"]),
     "for_symbol": (_EVERY_CONTRACT & ~_EVERYTHING, ["symbol", "minute"]),
     "for_contract": (~_EVERY_CONTRACT & ~_EVERYTHING, ["symbol", "contract", "minute"]),
 }
@@ -45,7 +49,8 @@ def with_cause(missing: pl.DataFrame, events: pl.DataFrame, reach: timedelta) ->
             cause, such as ``connected``, are passed over.
         reach: how far beyond its span, on both sides, an event counts.
 
-    An event touches a minute when they share a moment. Of several the first in the order of
+    An event touches a minute when they share a moment. Those of ``*`` are the broker's: of a
+    pair of currencies they explain nothing, but that the collector was down. Of several the first in the order of
     ``Cause`` counts, then the earliest; without one the cause is ``unknown``.
     """
     causes = (
@@ -59,6 +64,7 @@ def with_cause(missing: pl.DataFrame, events: pl.DataFrame, reach: timedelta) ->
     for name, (is_about, key) in _SUBJECTS.items():
         first = touched.filter(is_about).group_by(key).agg(pl.col("number").min().alias(name))
         missing = missing.join(first, on=key, how="left")
+    missing = missing.with_columns(for_broker=pl.when(~_IS_PAIR).then("for_broker"))
     words = causes.select("number", pl.col("event").alias("cause"), "code", "text")
     return (
         missing.with_columns(number=pl.min_horizontal(*_SUBJECTS))
@@ -79,6 +85,12 @@ def _minutes_of(causes: pl.DataFrame, reach: timedelta, missing: pl.Series) -> p
             first=pl.max_horizontal(first, earliest), last=pl.min_horizontal(last, latest)
         )
         .filter(pl.col("first") <= pl.col("last"), earliest.is_not_null())
-        .select("symbol", "contract", "number", minute=pl.datetime_ranges("first", "last", _MINUTE))
+        .select(
+            "symbol",
+            "contract",
+            "event",
+            "number",
+            minute=pl.datetime_ranges("first", "last", _MINUTE),
+        )
         .explode("minute", empty_as_null=False)
     )

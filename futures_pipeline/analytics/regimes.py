@@ -4,7 +4,7 @@ Source: QUANT_SPEC 8.1. A regime describes; it is no evidence that the market wi
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -12,12 +12,14 @@ from typing import Any
 
 import polars as pl
 
-from futures_pipeline.analytics.options.history import by_session, percentile
+from futures_pipeline.analytics.options.history import Measured, by_session, percentile
 from futures_pipeline.domain.sessions import Timetable
 
 MOST_SESSIONS_OLD = 3
 PUT_CALL_SESSIONS = 60
 HIGHEST_FIFTH, LOWEST_FIFTH = 80.0, 20.0
+# Of the score, from which on an outlook is not neutral.
+LEANING = 0.25
 # What is read of a derived_statistics row beside its regime.
 FIELDS = (
     "iv_rank_30d",
@@ -29,6 +31,20 @@ FIELDS = (
     "put_call_ratio",
     "term_structure_slope",
 )
+# What a row of ``market_regimes`` repeats beside them.
+BESIDE = ("iv_atm_30d", "vix_close", "underlying_close")
+SCHEMA: Mapping[str, pl.DataType] = {
+    "symbol": pl.String(),
+    "session_date": pl.Date(),
+    "updated_at": pl.Datetime("us", "UTC"),
+    "outlook": pl.String(),
+    "outlook_score": pl.Float64(),
+    **{name: pl.Float64() for name in FIELDS},
+    "derived_regime": pl.String(),
+    "put_call_pctile_60": pl.Float64(),
+    **{name: pl.Float64() for name in BESIDE},
+    "reasons": pl.String(),
+}
 
 
 class Regime(StrEnum):
@@ -86,7 +102,7 @@ class EnhancedMarketRegime:
     """What is known of an ETF's market before a session.
 
     ``iv_rank`` is the caller's, else the one of 60 sessions. The last nine fields are of one
-    ``derived_statistics`` row and all None where none is recent enough; units are that table's.
+    ``market_regimes`` row and all None where none is recent enough; units are that table's.
     """
 
     symbol: str
@@ -148,44 +164,98 @@ def regimes(readings: Iterable[Reading]) -> list[Regime]:
     return found
 
 
-def outlook(trend: float | None, slope: float | None, put_call_percentile: float | None) -> Outlook:
-    """Return the outlook; neutral without a trend, and an unknown part speaks for neither side.
+def contrarian_sign(put_call_percentile: float | None) -> int:
+    """Return 1 where puts are bought unusually much, -1 where unusually little, else 0."""
+    if put_call_percentile is None:
+        return 0
+    return (put_call_percentile >= HIGHEST_FIFTH) - (put_call_percentile <= LOWEST_FIFTH)
 
-    Many puts bought are taken as a sign of a rise, and few as one of a fall (contrarian).
-    ``put_call_percentile``: of the ratio in its own 60 sessions, 0 to 100.
+
+def outlook_score(
+    trend: float | None, slope: float | None, put_call_percentile: float | None
+) -> float | None:
+    """Return what the outlook is read from, -1 to 1; None without a trend.
+
+    An unknown slope or percentile speaks for neither side. Many puts bought are taken as a
+    sign of a rise, and few as one of a fall (contrarian). ``put_call_percentile``: of the
+    ratio in its own 60 sessions, 0 to 100.
     """
     if trend is None:
+        return None
+    contrarian = contrarian_sign(put_call_percentile)
+    return 0.6 * _clipped(trend / 2) + 0.2 * contrarian + 0.2 * _clipped((slope or 0.0) / 0.10)
+
+
+def outlook(trend: float | None, slope: float | None, put_call_percentile: float | None) -> Outlook:
+    """Return the outlook; neutral without a trend. Arguments as for :func:`outlook_score`."""
+    score = outlook_score(trend, slope, put_call_percentile)
+    if score is None or abs(score) < LEANING:
         return Outlook.NEUTRAL
-    puts = math.nan if put_call_percentile is None else put_call_percentile
-    contrarian = (puts >= HIGHEST_FIFTH) - (puts <= LOWEST_FIFTH)
-    score = 0.6 * _clipped(trend / 2) + 0.2 * contrarian + 0.2 * _clipped((slope or 0.0) / 0.10)
-    if score >= 0.25:
-        return Outlook.BULLISH
-    return Outlook.BEARISH if score <= -0.25 else Outlook.NEUTRAL
+    return Outlook.BULLISH if score > 0 else Outlook.BEARISH
 
 
-def market_regime(
-    asked: Asked, statistics: pl.DataFrame, regular: Timetable
-) -> EnhancedMarketRegime:
-    """Return what the latest ``derived_statistics`` row before the session says.
+def regime_rows(
+    statistics: pl.DataFrame, day: date, regular: Timetable, updated_at: datetime
+) -> pl.DataFrame:
+    """Return ``market_regimes`` rows of one session: what the sessions after it may know.
 
     Args:
-        asked: the ETF, the moment and its session, whose own row is not read.
-        statistics: ``derived_statistics`` rows of any days and symbols: ``symbol``, ``date``,
-            ``regime`` and the fields.
+        statistics: ``derived_statistics`` rows of any days and symbols, one a symbol and date;
+            those after ``day`` are not read.
+        day: an NYSE session; a symbol without a row of it gets none.
+        regular: NYSE's sessions.
+        updated_at: when this is computed, UTC.
+    """
+    rows = statistics.filter(pl.col("date") == day).sort("symbol")
+    found = [
+        _regime_row(row, statistics.filter(pl.col("symbol") == row["symbol"]), regular)
+        for row in rows.iter_rows(named=True)
+    ]
+    return pl.DataFrame([row | {"updated_at": updated_at} for row in found], schema=SCHEMA)
+
+
+def _regime_row(row: Mapping[str, Any], own: pl.DataFrame, regular: Timetable) -> dict[str, Any]:
+    puts = _put_call_percentile(own, row["date"], regular)
+    told = row["trend_20d"], row["term_structure_slope"], puts.value
+    missing = None if puts.reason is None else f"put_call_pctile_60 {puts.reason}"
+    return {
+        **{name: row[name] for name in ("symbol", *FIELDS, *BESIDE)},
+        "session_date": row["date"],
+        "outlook": str(outlook(*told)),
+        "outlook_score": outlook_score(*told),
+        "derived_regime": row["regime"],
+        "put_call_pctile_60": puts.value,
+        "reasons": "; ".join(filter(None, (row["reasons"], missing))) or None,
+    }
+
+
+def known_row(asked: Asked, regimes: pl.DataFrame, regular: Timetable) -> dict[str, Any]:
+    """Return the newest ``market_regimes`` row of an ETF from before the asker's session.
+
+    Args:
+        asked: the ETF and the session, whose own row is not read.
+        regimes: ``market_regimes`` rows of any days and symbols.
         regular: NYSE's sessions.
 
-    A row more than three sessions old is as good as none.
+    Empty when there is none, or none of the last three sessions: old is as good as unknown.
     """
-    known = statistics.filter(pl.col("symbol") == asked.symbol, pl.col("date") < asked.session_date)
-    row = _latest(known, asked.session_date, regular)
-    fields = {name: row.get(name) for name in FIELDS}
-    regime = row.get("regime")
-    puts = _put_call_percentile(known, row["date"], regular) if row else None
+    day = pl.col("session_date")
+    earlier = regimes.filter(pl.col("symbol") == asked.symbol, day < asked.session_date)
+    if earlier.is_empty():
+        return {}
+    row = earlier.sort("session_date").row(-1, named=True)
+    apart = regular.sessions_apart(row["session_date"], asked.session_date)
+    return row if apart <= MOST_SESSIONS_OLD else {}
+
+
+def market_regime(asked: Asked, known: Mapping[str, Any]) -> EnhancedMarketRegime:
+    """Return what is known of an ETF; ``known``: its :func:`known_row`, neutral when empty."""
+    fields = {name: known.get(name) for name in FIELDS}
+    regime = known.get("derived_regime")
     return EnhancedMarketRegime(
         symbol=asked.symbol,
         timestamp=asked.timestamp,
-        outlook=outlook(fields["trend_20d"], fields["term_structure_slope"], puts),
+        outlook=Outlook(known.get("outlook", Outlook.NEUTRAL)),
         iv_rank=fields["iv_rank_60d"] if asked.iv_rank is None else asked.iv_rank,
         vix=asked.vix,
         price=asked.price,
@@ -194,20 +264,11 @@ def market_regime(
     )
 
 
-def _latest(rows: pl.DataFrame, today: date, regular: Timetable) -> dict[str, Any]:
-    """Return the newest row, empty when there is none or it is too old."""
-    if rows.is_empty():
-        return {}
-    row = rows.sort("date").row(-1, named=True)
-    is_recent = regular.sessions_apart(row["date"], today) <= MOST_SESSIONS_OLD
-    return row if is_recent else {}
-
-
-def _put_call_percentile(rows: pl.DataFrame, day: date, regular: Timetable) -> float | None:
+def _put_call_percentile(rows: pl.DataFrame, day: date, regular: Timetable) -> Measured:
     """Return where a day's put-call ratio lies in its own 60 sessions, 0 to 100."""
     sessions = regular.before(day + timedelta(days=1), PUT_CALL_SESSIONS)
     ratios = by_session(rows, "put_call_ratio", [session.session_date for session in sessions])
-    return percentile(ratios, PUT_CALL_SESSIONS).value
+    return percentile(ratios, PUT_CALL_SESSIONS)
 
 
 def _clipped(value: float) -> float:

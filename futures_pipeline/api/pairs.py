@@ -15,10 +15,9 @@ from futures_pipeline.analytics.lead_lag.report import Market, trade_gap_seconds
 from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.analytics.reference_prices import reference_prices
 from futures_pipeline.analytics.returns.costs import ROUND_TRIP_COST_BP
+from futures_pipeline.analytics.returns.flags import quality_flags
 from futures_pipeline.analytics.returns.grid import grid_returns
-from futures_pipeline.analytics.returns.pairs import (
-    front_returns,
-)
+from futures_pipeline.analytics.returns.pairs import front_returns
 from futures_pipeline.api.store import FUTURES, NOTHING_KNOWN, Store, front_months
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import ConfigurationError
@@ -81,16 +80,19 @@ class Bars:
 
     def returns(self, minutes: int) -> pl.DataFrame:
         """Return the returns of every contract, ``returns.grid.grid_returns``."""
-        ticks = {symbol: UNIVERSE[symbol].tick_size for symbol in self.symbols}
         hours = {
             symbol: market_hours(UNIVERSE[symbol].kind, self.calendar) for symbol in self.symbols
         }
-        prices = reference_prices(NO_SNAPSHOTS, self.rows, ticks)
+        prices = reference_prices(NO_SNAPSHOTS, self.rows, self.tick_sizes)
         return grid_returns(prices, hours, self.calendar, self.session_dates, minutes)
 
     def front(self, minutes: int) -> pl.DataFrame:
         """Return the returns of each symbol's front month, ``returns.pairs.front_returns``."""
         return front_returns(self.returns(minutes), self.schedule)
+
+    def flags(self) -> pl.DataFrame:
+        """Return what is unusual of each minute of the front months, ``returns.flags``."""
+        return quality_flags(self.front(1), self.rows, self.calendar, self.tick_sizes)
 
     def market(self, symbol: str) -> Market:
         """Return a leg with its cost and how often it trades."""
@@ -99,6 +101,11 @@ class Bars:
             own = own.join(self.schedule, on=["symbol", "session_date", "contract"], how="semi")
         gap = trade_gap_seconds(own, self.calendar.regular)
         return Market(symbol, round_trip_cost_bp(symbol), gap)
+
+    @property
+    def tick_sizes(self) -> dict[str, float]:
+        """The smallest price step of each symbol."""
+        return {symbol: UNIVERSE[symbol].tick_size for symbol in self.symbols}
 
     @cached_property
     def session_dates(self) -> list[date]:

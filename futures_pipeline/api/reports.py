@@ -1,5 +1,6 @@
 """All that is said of one pair: its correlation, who leads, and whether that is of use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,6 +11,7 @@ from futures_pipeline.analytics.correlation.estimate import Correlation, pooled_
 from futures_pipeline.analytics.lead_lag.report import LeadLagReport, lead_lag_report
 from futures_pipeline.analytics.lead_lag.verdict import LEAST_SESSIONS, label_fault
 from futures_pipeline.analytics.predictive_value.assessment import Assessment, assess
+from futures_pipeline.analytics.returns.flags import flag_counts
 from futures_pipeline.analytics.returns.pairs import (
     RegularSessions,
     paired_returns,
@@ -48,6 +50,12 @@ class PairSessions:
         number = np.repeat(np.arange(len(futures)), futures.shape[1])
         return pooled_correlation(futures.ravel(), spot.ravel(), number)
 
+    def flagged_minutes(self) -> dict[str, dict[str, int]]:
+        """Return, by leg, how many minutes of the NYSE hours have which quality flag."""
+        of_valid = pl.col("session_date").is_in(list(self.regular.dates))
+        flags = self.bars.flags().filter(of_valid)
+        return {symbol: flag_counts(flags.filter(symbol=symbol)) for symbol in self.legs}
+
     def lead_lag(self) -> LeadLagReport:
         """Return who leads; the placebo is drawn by the date of the last session."""
         futures, spot = (self.bars.market(symbol) for symbol in self.legs)
@@ -63,7 +71,7 @@ class PairReport:
     """Everything that is said of a pair.
 
     ``label_fault``: what is wrong with the names of the bars, None for nothing. ``value`` is
-    None then, and below 7 sessions.
+    None then, and below 7 sessions. ``flagged_minutes``: by leg and ``returns.flags.Flag``.
     """
 
     sessions: PairSessions
@@ -71,6 +79,7 @@ class PairReport:
     lead: LeadLagReport
     value: Assessment | None
     label_fault: str | None
+    flagged_minutes: Mapping[str, Mapping[str, int]]
 
 
 def pair_report(sessions: PairSessions) -> PairReport:
@@ -79,7 +88,8 @@ def pair_report(sessions: PairSessions) -> PairReport:
     fault = label_fault(lead.profile, *sessions.legs)
     is_sound = fault is None and sessions.is_enough
     value = sessions.predictive_value() if is_sound else None
-    return PairReport(sessions, sessions.correlation(), lead, value, fault)
+    flagged = sessions.flagged_minutes()
+    return PairReport(sessions, sessions.correlation(), lead, value, fault, flagged)
 
 
 def placebo_seed(dates: tuple[date, ...]) -> int:

@@ -7,7 +7,14 @@ from typing import Any
 import polars as pl
 
 from futures_pipeline.analytics.continuous import Method, continuous
-from futures_pipeline.api.store import FUTURES, NOTHING_KNOWN, Store, front_months, open_store
+from futures_pipeline.api.store import (
+    FUTURES,
+    NOTHING_KNOWN,
+    AsOf,
+    Store,
+    front_months,
+    open_store,
+)
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline.domain.instruments import (
@@ -15,9 +22,16 @@ from futures_pipeline.domain.instruments import (
     UNIVERSE,
     Instrument,
     Kind,
+    instrument,
     select_instruments,
 )
-from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, TABLES, Table
+from futures_pipeline.storage.tables import (
+    BARS_1M,
+    CHANGE_METRICS,
+    FUTURES_SNAPSHOTS,
+    TABLES,
+    Table,
+)
 
 CHANGES = ("change_1h", "change_4h", "change_overnight", "change_daily")
 NEAR = timedelta(minutes=10)
@@ -27,15 +41,18 @@ MOST_HOURS = 24.0 * 366 * 20
 MOST_SESSIONS = 260 * 20
 
 
-def get_latest_snapshots(*, data: Path | str | None = None) -> dict[str, dict[str, Any]]:
+def get_latest_snapshots(
+    *, data: Path | str | None = None, as_of: AsOf = None
+) -> dict[str, dict[str, Any]]:
     """Return the newest snapshot of each symbol: symbol to column values.
 
     Futures show their front month, that of the row's own session. Columns are those of
     ``futures_snapshots`` and its siblings, with ``change_1h``, ``change_4h``,
     ``change_overnight`` and ``change_daily`` in price points, None where unknown. Look at
-    ``data_type``: what is not ``live`` has no changes. Times are UTC.
+    ``data_type``: what is not ``live`` has no changes. Times are UTC. ``as_of``: a version of
+    ``futures_snapshots``, or a time.
     """
-    store = open_store(data)
+    store = open_store(data, as_of, FUTURES_SNAPSHOTS.name)
     metrics, known = _metrics(store)
 
     found = pl.concat([_latest(store, kind, known) for kind in Kind])
@@ -44,39 +61,41 @@ def get_latest_snapshots(*, data: Path | str | None = None) -> dict[str, dict[st
 
 
 def get_historical_snapshots(
-    symbol: str, hours: float, *, data: Path | str | None = None
+    symbol: str, hours: float, *, data: Path | str | None = None, as_of: AsOf = None
 ) -> pl.DataFrame:
     """Return the snapshots of the ``hours`` before a symbol's newest one, oldest first.
 
     All contracts collected in that time: filter by ``contract`` for one series, or by
     ``is_front_month`` for what led in each session. Other columns as in
-    :func:`get_latest_snapshots`.
+    :func:`get_latest_snapshots`. ``as_of``: a version of the symbol's table, or a time.
 
     Raises:
         UnknownSymbol: the symbol is not in the universe.
         ConfigurationError: ``hours`` is not a number above 0.
     """
-    (instrument,) = select_instruments([symbol])
+    chosen = instrument(symbol)
     if not 0 < hours <= MOST_HOURS:
         raise ConfigurationError("hours", hours, f"above 0 and at most {MOST_HOURS:g}")
-    store = open_store(data)
+    store = open_store(data, as_of, chosen.snapshot_table)
     metrics, known = _metrics(store)
     of_symbol = known.filter(pl.col("symbol") == symbol)
-    marked = _marked(store, _span(store, instrument, hours, of_symbol), of_symbol)
+    marked = _marked(store, _span(store, chosen, hours, of_symbol), of_symbol)
     return _with_changes(marked, metrics).sort("timestamp", "contract")
 
 
-def get_change_metrics(symbol: str, *, data: Path | str | None = None) -> dict[str, Any]:
+def get_change_metrics(
+    symbol: str, *, data: Path | str | None = None, as_of: AsOf = None
+) -> dict[str, Any]:
     """Return a symbol's newest row of ``change_metrics``, front month for futures.
 
     ``change_*`` are price points, ``return_*`` fractions; where one is None, ``reason_*``
-    says why.
+    says why. ``as_of``: a version of ``change_metrics``, or a time.
 
     Raises:
         UnknownSymbol: the symbol is not in the universe.
     """
-    select_instruments([symbol])
-    store = open_store(data)
+    instrument(symbol)
+    store = open_store(data, as_of, CHANGE_METRICS.name)
     metrics, known = _metrics(store)
     is_recent = pl.col("session_date").is_in(known["session_date"].unique().implode())
     of_symbol = pl.col("symbol") == symbol
@@ -86,7 +105,12 @@ def get_change_metrics(symbol: str, *, data: Path | str | None = None) -> dict[s
 
 
 def get_continuous_bars(
-    symbol: str, sessions: int, *, method: Method = "ratio", data: Path | str | None = None
+    symbol: str,
+    sessions: int,
+    *,
+    method: Method = "ratio",
+    data: Path | str | None = None,
+    as_of: AsOf = None,
 ) -> pl.DataFrame:
     """Return the front month's one-minute bars of the newest sessions as one series.
 
@@ -100,6 +124,7 @@ def get_continuous_bars(
         sessions: how many stored sessions, counted from the newest.
         method: how the prices of older contracts are joined to the newest one's.
         data: the data directory.
+        as_of: a version of ``bars_1m``, or a time.
 
     Raises:
         UnknownSymbol: the symbol is not in the universe.
@@ -110,7 +135,7 @@ def get_continuous_bars(
         raise ConfigurationError("symbol", symbol, f"a future: {', '.join(FUTURES)}")
     if not 0 < sessions <= MOST_SESSIONS:
         raise ConfigurationError("sessions", sessions, f"above 0 and at most {MOST_SESSIONS}")
-    store = open_store(data)
+    store = open_store(data, as_of, BARS_1M.name)
     bars = _newest_sessions(store, sessions).filter(pl.col("symbol") == symbol).collect()
     schedule = front_months(store, bars, NOTHING_KNOWN)
     return continuous(bars, schedule, calendar_for(store.settings.clock.now()), method)

@@ -1,7 +1,7 @@
 """The lake of a data directory, and which contract leads in each of its sessions."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from futures_pipeline.analytics.rolls import front_month_schedule, listed_contra
 from futures_pipeline.config import Settings, load_settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.contracts import RollRule, calendar_roll, volume_rule
+from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.storage.lake import Lake, OpenTable
 from futures_pipeline.storage.tables import BARS_1M, TABLES, UTC_TIME
@@ -25,34 +26,56 @@ LISTING_SCHEMA = {
     "expiry": pl.Date(),
     "seen_at": UTC_TIME,
 }
+# A version of a table, or the machine's time of a commit; None for now.
+AsOf = int | datetime | None
 NOTHING_KNOWN = pl.DataFrame(schema=LISTING_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The lake of a data directory, and the settings that say which contract leads."""
+    """The lake of a data directory, and the settings that say which contract leads.
+
+    ``as_of``: the machine's time of commits up to which the tables are read; None for now.
+    """
 
     lake: Lake
     settings: Settings
+    as_of: datetime | None = None
 
     def open(self, name: str) -> OpenTable | None:
-        """Return a table at its newest version; None when it is absent."""
-        return self.lake.open(name)
+        """Return a table to read from, None when it is absent."""
+        if self.as_of is None:
+            return self.lake.newest(name)
+        return self.lake.open(name, self.as_of)
 
     def scan(self, name: str) -> pl.LazyFrame:
-        """Return a table's rows at its newest version; none when it is absent."""
+        """Return a table's rows; none when it is absent."""
         table = self.open(name)
         return pl.LazyFrame(schema=TABLES[name].schema) if table is None else table.scan()
 
 
-def open_store(data: Path | str | None) -> Store:
-    """Return the lake of a data directory, None for the one of the environment."""
-    return store_of(load_settings(data=None if data is None else Path(data)))
+def open_store(
+    data: Path | str | None, as_of: AsOf = None, version_of: str = BARS_1M.name
+) -> Store:
+    """Return the lake of a data directory, None for the one of the environment.
+
+    ``as_of``: a time, or a version of the table ``version_of``, which is the time at which it
+    was committed; so all tables are read as they were at one moment. None for now.
+
+    Raises:
+        LakeError: that version is not kept.
+        ConfigurationError: the time is not aware.
+    """
+    return store_of(load_settings(data=None if data is None else Path(data)), as_of, version_of)
 
 
-def store_of(settings: Settings) -> Store:
-    """Return the lake of some settings."""
-    return Store(_lake(settings.lake_path), settings)
+def store_of(settings: Settings, as_of: AsOf = None, version_of: str = BARS_1M.name) -> Store:
+    """Return the lake of some settings, as :func:`open_store`."""
+    lake = _lake(settings.lake_path)
+    at = lake.committed_at(version_of, as_of) if isinstance(as_of, int) else as_of
+    if at is not None and at.tzinfo is None:
+        raise ConfigurationError("as_of", at, "a version, or a time with its zone")
+    return Store(lake, settings, at)
 
 
 @lru_cache(maxsize=8)

@@ -57,6 +57,7 @@ def lead_lines(report: PairReport) -> list[str]:
         f"Shortest lead that would show  {seconds(verdict.resolution_seconds)}; a lead of 1 s "
         f"shows after {whole(verdict.sessions_for_one_second)} sessions",
         f"Granger                        {granger_text(report.lead.granger)}",
+        f"Minutes with a flag            {flagged_text(report.flagged_minutes)}",
     ]
 
 
@@ -86,6 +87,18 @@ def granger_text(tested: Granger) -> str:
         f"p {number(forth, 4)} futures to spot, p {number(back, 4)} spot to futures: {reading}"
         "as when futures lead"
     )
+
+
+def flagged_text(flagged: Mapping[str, Mapping[str, int]]) -> str:
+    """Return how many minutes of each leg are unusual, and in what.
+
+    >>> flagged_text({"ES": {"gap": 3, "bad_tick": 1}, "SPY": {}})
+    'ES 3 gap, 1 bad tick; SPY none'
+    """
+    return "; ".join(
+        f"{leg} " + (", ".join(f"{n:,} {name}" for name, n in counts.items()) or "none")
+        for leg, counts in flagged.items()
+    ).replace("_", " ")
 
 
 def profile_table(profile: pl.DataFrame, futures: str) -> Table:

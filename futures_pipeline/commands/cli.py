@@ -5,16 +5,24 @@ from importlib import import_module
 
 import click
 
-# Name and one line of help; the module and the function have the name of the command.
+# Name and one line of help; the module and the function have the name of the command, with _
+# for -.
 COMMANDS: Mapping[str, str] = {
     "assess": "Say who leads a pair, how sure that is, and what it is worth.",
     "backfill": "Fetch missing one-minute bars of past days.",
+    "brief": "Print the morning brief of a day, or make it anew.",
     "collect": "Collect from IB Gateway or TWS until Ctrl-C.",
     "coverage": "Show which minutes are missing, and why.",
+    "dashboard": "Show what is stored and what is heard, as pages.",
     "demo": "Run the whole pipeline on a simulated market; no account needed.",
+    "derive-options": "Compute option statistics and regimes of past sessions.",
     "doctor": "Check settings, gateway, subscriptions and limits.",
+    "import-options": "Bring recorded or bought option chains into the lake.",
+    "explain": "Show what became of every rule in a decision.",
     "lake": "List the tables; read as of a time, check, repair, maintain.",
     "queue": "Show what the collector has to ask, and what failed.",
+    "receipt": "Compute a stored signal or decision again, and compare.",
+    "replay": "Decide past sessions again, with futures and without.",
     "run": "Run the collector and Dagster with your own IB Gateway or TWS.",
     "simulate": "Run the gateway simulator alone.",
 }
@@ -31,8 +39,9 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"futures_pipeline.commands.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"futures_pipeline.commands.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -89,7 +89,7 @@ class Stored:
         if self._spool is None:
             return kept
         batches = self._spool.read_after(table.name, session_date, done)
-        symbols = table.symbols(self._settings.instruments)
+        symbols = table.symbols(self._settings.collected)
         waiting = judge(batches, Court(table, session_date, symbols, self._calendar)).good
         return pl.concat([kept.select(waiting.columns), waiting])
 

@@ -22,6 +22,7 @@ from futures_pipeline.commands.market import (
     recorded_start,
     recorded_symbols,
 )
+from futures_pipeline.commands.once_flow import print_flow
 from futures_pipeline.commands.options import sole_user, with_settings
 from futures_pipeline.commands.pipeline import Pipeline
 from futures_pipeline.commands.processes import Interrupted, Processes, python_module
@@ -107,10 +108,12 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
         Processes(settings.data / "logs") as processes,
     ):
         try:
-            pipeline = start_all(processes, settings, plan, console)
+            pipeline, told = start_all(processes, settings, plan, console)
             if not once:
                 pipeline.watch()
-            elif not pipeline.once():
+            is_well = pipeline.once()
+            print_flow(console, told)
+            if not is_well:
                 raise SystemExit(1)
         except Interrupted:
             console.print("Stopped before the end." if once else "Stopping.")
@@ -192,7 +195,8 @@ def _held(marker: Path) -> str | None:
 def announce(console: Console, plan: Plan, settings: Settings) -> None:
     """Say what will be shown before anything starts."""
     local = plan.start.astimezone(NEW_YORK)
-    console.print(f"Market    {plan.market}: {', '.join(plan.symbols)}")
+    symbols = [*plan.symbols, *(instrument.symbol for instrument in settings.pairs)]
+    console.print(f"Market    {plan.market}: {', '.join(symbols)}")
     console.print(
         f"Time      from {local:%a %Y-%m-%d %H:%M} New York ({plan.start:%H:%M} UTC), "
         f"{plan.speed:g} market seconds a second"
@@ -216,8 +220,10 @@ def as_exports(environment: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
 
 
-def start_all(processes: Processes, settings: Settings, plan: Plan, console: Console) -> Pipeline:
-    """Start the simulator, then the pipeline against it."""
+def start_all(
+    processes: Processes, settings: Settings, plan: Plan, console: Console
+) -> tuple[Pipeline, Settings]:
+    """Start the simulator, then the pipeline against it; return it with what it was told."""
     clock = start_clock(plan.start, plan.speed)
     assert isinstance(clock, ReplayClock)
     environment = {
@@ -228,15 +234,25 @@ def start_all(processes: Processes, settings: Settings, plan: Plan, console: Con
         "FUTURES_PIPELINE_COLLECTION_HISTORY_SESSIONS": str(plan.sessions_back),
         "FUTURES_PIPELINE_DAGSTER_FIRST_SESSION": str(plan.complete_sessions[0]),
         "FUTURES_PIPELINE_DAGSTER_INGEST_INTERVAL_SECONDS": str(plan.ingest_seconds),
+        "FUTURES_PIPELINE_DECISIONS_GATE": "off",  # no market of a day can open it
+        "FUTURES_PIPELINE_BINANCE_ENABLED": str(settings.binance.enabled).lower(),
+        "FUTURES_PIPELINE_BINANCE_SYMBOLS": ",".join(settings.binance.symbols),
+        "FUTURES_PIPELINE_FEED_PORT": str(settings.feed.port),
     }
     simulator = python_module(SIMULATOR, "--port", "0", *plan.simulator_options)
     ready = processes.start_until_ready("simulator", simulator, environment)
     environment["FUTURES_PIPELINE_GATEWAY_PORT"] = str(ready["port"])
+    binance = f"127.0.0.1:{ready['binance_port']}"
+    environment["FUTURES_PIPELINE_BINANCE_STREAM_URL"] = f"ws://{binance}"
+    environment["FUTURES_PIPELINE_BINANCE_REST_URL"] = f"http://{binance}"
     variables = settings.data / VARIABLES
     variables.write_text(as_exports(environment))
     console.print(f"Terminal  in a second one: source {variables}; futures-pipeline coverage")
     told = load_settings(data=settings.data, environment=environment)
     told = told.model_copy(
-        update={"dagster": told.dagster.model_copy(update={"port": settings.dagster.port})}
+        update={
+            "dagster": told.dagster.model_copy(update={"port": settings.dagster.port}),
+            "dashboard": settings.dashboard,
+        }
     )
-    return Pipeline(processes, told, environment, console)
+    return Pipeline(processes, told, environment, console), told

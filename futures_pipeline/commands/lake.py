@@ -131,7 +131,7 @@ class Journal:
         self._ingestion = Ingestion(
             Lake(settings.lake_path),
             self._spool,
-            settings.instruments,
+            settings.collected,
             calendar_for(max(settings.clock.now(), datetime.now(UTC))),
             "command line",
         )
@@ -147,9 +147,12 @@ def existing(opened: Lake, name: str, as_of: int | datetime | None) -> OpenTable
     """Return a table that is there.
 
     Raises:
-        ConfigurationError: there is no table of that name, or nothing in it yet.
+        ConfigurationError: there is no table of that name, or nothing in it then.
     """
     table = opened.open(name, as_of) if name in TABLES else None
+    if table is None and name in TABLES and opened.open(name) is not None:
+        begun = f"{opened.committed_at(name, 0):%Y-%m-%d %H:%M:%S} UTC"
+        raise ConfigurationError("--as-of", as_of, f"at or after {begun}, when {name} was made")
     if table is None:
         stored = [known for known in TABLES if opened.path(known).exists()]
         raise ConfigurationError("table", name, f"one that has rows: {', '.join(stored) or 'none'}")

@@ -5,21 +5,25 @@ import socket
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from futures_pipeline.commands.lake import Journal, print_healed
 from futures_pipeline.commands.processes import Processes, python_module
 from futures_pipeline.commands.summary import print_summary
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import ConfigurationError, PipelineError
 from futures_pipeline.domain.sessions import NEW_YORK
+from futures_pipeline.storage.repair import heal_logs
 from futures_pipeline.storage.spool import Spool
+from futures_pipeline.storage.tables import TABLES
 
 ROUND = "bars"
-HISTORY = ("backfill", "repair")
+HISTORY = ("backfill", "repair", "pair_bars")
 LOOK_EVERY_SECONDS = 0.5
 STATUS_EVERY_SECONDS = 10.0
 LIVE_TIME = timedelta(minutes=5)
@@ -45,6 +49,7 @@ class Pipeline:
         self._clock: Clock = settings.clock
         self._home = settings.data / "dagster_home"
         self._environment = {**environment, **home_environment(self._home)}
+        heal_lake(settings, console)
         prepare_home(self._home, settings)
         os.environ.update(self._environment)  # Dagster's instance below is this process's too
         self._spool = Spool(settings.spool_url)
@@ -60,6 +65,7 @@ class Pipeline:
         start("dagster-daemon", daemon_command(self._home), self._environment)
         start("dagster-webserver", webserver_command(self._home, port), self._environment)
         self._console.print(f"Dagster   http://127.0.0.1:{port} (ready in about ten seconds)")
+        self._start_dashboard()
         self._console.print(f"Logs      {self._settings.data / 'logs'}")
         self._console.print("Ctrl-C stops everything.")
         with self._progress() as progress:
@@ -69,6 +75,18 @@ class Pipeline:
         while True:
             self._console.print(self._status())
             self._sleep_checking(STATUS_EVERY_SECONDS)
+
+    def _start_dashboard(self) -> None:
+        """Start the pages where their extra is installed; nothing else depends on them."""
+        if find_spec("streamlit") is None:
+            self._console.print(
+                "Dashboard not installed: pip install 'futures-pipeline[dashboard]'"
+            )
+            return
+        port = free_port(self._settings.dashboard.port, "dashboard.port")
+        environment = {**self._environment, "FUTURES_PIPELINE_DASHBOARD_PORT": str(port)}
+        self._processes.start("dashboard", self._command("dashboard"), environment, is_vital=False)
+        self._console.print(f"Dashboard http://127.0.0.1:{port} (live chart at /live)")
 
     def once(self) -> bool:
         """Collect, ingest through the real sensor, check everything; return whether all is well."""
@@ -171,8 +189,16 @@ class Pipeline:
         return python_module("futures_pipeline", name)
 
 
-def free_port(port: int) -> int:
-    """Return ``port`` if the Dagster UI can listen on it.
+def heal_lake(settings: Settings, console: Console) -> None:
+    """Bring every table's log back to what is whole, as after a power cut, and say so."""
+    with Journal(settings) as ingestion:
+        healed = heal_logs(ingestion, TABLES, settings.clock.now())
+    if healed:
+        print_healed(console, healed)
+
+
+def free_port(port: int, key: str = "dagster.port") -> int:
+    """Return ``port`` if pages can be served on it; ``key`` names it in the settings.
 
     Raises:
         ConfigurationError: another program has it.
@@ -183,7 +209,7 @@ def free_port(port: int) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise ConfigurationError(
-                "dagster.port", port, f"a port that no other program uses ({error.strerror})"
+                key, port, f"a port that no other program uses ({error.strerror})"
             ) from error
     return port
 

@@ -28,6 +28,7 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._vital: set[str] = set()
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -46,8 +47,20 @@ class Processes:
         for name in reversed(list(self._running)):
             self.stop(name)
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a child in a process group of its own; its output goes to ``NAME.log``."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        is_vital: bool = True,
+    ) -> None:
+        """Start a child in a process group of its own; its output goes to ``NAME.log``.
+
+        ``is_vital``: whether everything has to end when it ends by itself.
+        """
+        if is_vital:
+            self._vital.add(name)
         with self._log(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
                 command,
@@ -72,6 +85,7 @@ class Processes:
                 start_new_session=True,
             )
         self._running[name] = child
+        self._vital.add(name)
         assert child.stdout is not None
         if not select.select([child.stdout], [], [], READY_SECONDS)[0]:
             raise PipelineError(
@@ -85,9 +99,9 @@ class Processes:
         return ready
 
     def check(self) -> None:
-        """Raise PipelineError if a child has ended by itself."""
+        """Raise PipelineError if a vital child has ended by itself."""
         for name, child in self._running.items():
-            if child.poll() is not None:
+            if name in self._vital and child.poll() is not None:
                 raise self.failure(name)
 
     def failure(self, name: str) -> PipelineError:

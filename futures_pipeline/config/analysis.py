@@ -24,7 +24,8 @@ class AnalysisSettings(Section):
     """Which pairs are analysed, over how long, and how often."""
 
     pairs: tuple[str, ...] = Field(
-        ("ES-SPY", "NQ-QQQ", "RTY-IWM"), description="futures and spot symbol with - between"
+        ("ES-SPY", "NQ-QQQ", "RTY-IWM", "ES-BTC/USDT"),
+        description="futures and spot symbol with - between",
     )
     sessions: int = Field(
         60, ge=7, le=500, description="sessions that lead-lag and predictive value look back over"

@@ -5,8 +5,8 @@ decisions are equal text.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import polars as pl
@@ -14,11 +14,11 @@ import polars as pl
 from futures_pipeline.decisions.engine import Decision
 from futures_pipeline.decisions.rules.rule import Entry
 from futures_pipeline.decisions.signals.market_signal import FuturesMarketSignal
-from futures_pipeline.decisions.signals.premarket import PremarketSignal
-from futures_pipeline.decisions.signals.words import Unavailable
+from futures_pipeline.decisions.signals.premarket import PremarketSignal, Surge
+from futures_pipeline.decisions.signals.words import Direction, Unavailable
 from futures_pipeline.decisions.trace import RuleTrace
 
-TIME, WORDS = pl.Datetime("us", "UTC"), pl.List(pl.String())
+TIME = pl.Datetime("us", "UTC")
 SIGNAL_KEY: Mapping[str, pl.DataType] = {
     "symbol": pl.String(),
     "futures_symbol": pl.String(),
@@ -27,7 +27,7 @@ SIGNAL_KEY: Mapping[str, pl.DataType] = {
 SIGNAL_END: Mapping[str, pl.DataType] = {
     "volatility": pl.Float64(),
     "volatility_source": pl.String(),
-    "degraded": WORDS,
+    "degraded": pl.String(),
     "reasoning": pl.String(),
     "reason": pl.String(),
 }
@@ -79,8 +79,8 @@ DECISION_SCHEMA: Mapping[str, pl.DataType] = {
     "contracts": pl.Int64(),
     "confidence": pl.Float64(),
     "reason": pl.String(),
-    "degraded": WORDS,
-    "errors": WORDS,
+    "degraded": pl.String(),
+    "errors": pl.String(),
     "shadow_rule": pl.String(),
     "shadow_direction": pl.String(),
     "metadata": pl.String(),
@@ -90,13 +90,41 @@ DECISION_SCHEMA: Mapping[str, pl.DataType] = {
 
 def futures_signal_rows(signals: Iterable[FuturesMarketSignal | Unavailable]) -> pl.DataFrame:
     """Return ``futures_signals`` rows; where there is no signal, nulls and a ``reason``."""
-    return pl.DataFrame([asdict(signal) for signal in signals], schema=FUTURES_SIGNAL_SCHEMA)
+    return pl.DataFrame([signal_row(signal) for signal in signals], schema=FUTURES_SIGNAL_SCHEMA)
 
 
 def premarket_signal_rows(signals: Iterable[PremarketSignal | Unavailable]) -> pl.DataFrame:
     """Return ``premarket_signals`` rows; where there is no signal, nulls and a ``reason``."""
-    rows = [asdict(signal) | {"is_final": getattr(signal, "is_final", None)} for signal in signals]
+    rows = [signal_row(signal) for signal in signals]
     return pl.DataFrame(rows, schema=PREMARKET_SIGNAL_SCHEMA)
+
+
+def signal_row(signal: FuturesMarketSignal | PremarketSignal | Unavailable) -> dict[str, Any]:
+    """Return a signal's own columns of its table; an unavailable one has its ``reason``."""
+    row = asdict(signal)
+    if isinstance(signal, Unavailable):
+        return row
+    if isinstance(signal, PremarketSignal):
+        row["is_final"] = signal.is_final
+    return row | {"degraded": listed(signal.degraded)}
+
+
+def premarket_of(row: Mapping[str, Any]) -> PremarketSignal | None:
+    """Return the signal that a row of ``premarket_signals`` holds; None where it has none."""
+    if row["bias"] is None:
+        return None
+    told = {field.name: row[field.name] for field in fields(PremarketSignal)}
+    words = {
+        "bias": Direction(row["bias"]),
+        "surge": Surge(row["surge"]),
+        "degraded": tuple(row["degraded"].split(",")) if row["degraded"] else (),
+    }
+    return PremarketSignal(**told | words)
+
+
+def listed(words: Sequence[str]) -> str | None:
+    """Return words by comma, None for none."""
+    return ",".join(words) or None
 
 
 def decision_rows(decisions: Iterable[Decision]) -> pl.DataFrame:
@@ -120,8 +148,8 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "contracts": decision.contracts,
         "confidence": entry.confidence if entry else None,
         "reason": decision.reason,
-        "degraded": list(decision.degraded),
-        "errors": list(decision.errors),
+        "degraded": listed(decision.degraded),
+        "errors": listed(decision.errors),
         "shadow_rule": shadow.rule if shadow else None,
         "shadow_direction": shadow.entry.direction.value if shadow and shadow.entry else None,
         "metadata": _text(decision.metadata),

@@ -119,3 +119,18 @@ def select_instruments(symbols: Iterable[str]) -> tuple[Instrument, ...]:
             raise UnknownSymbol(symbol, UNIVERSE)
         chosen.append(UNIVERSE[symbol])
     return tuple(chosen)
+
+
+def instrument(symbol: str) -> Instrument:
+    """Return the broker's instrument of a symbol, or a pair by its form.
+
+    Raises:
+        UnknownSymbol: it is neither.
+
+    >>> instrument("BTC/USDT").kind, instrument("ES").kind
+    (<Kind.CRYPTO: 'crypto'>, <Kind.FUTURE: 'future'>)
+    """
+    if PAIR_PATTERN.fullmatch(symbol):
+        return pair(symbol)
+    (found,) = select_instruments([symbol])
+    return found

@@ -6,19 +6,18 @@ import dagster as dg
 
 from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.analysis.automation import analysis_parts
-from futures_pipeline.orchestration.coverage import coverage_assets
+from futures_pipeline.orchestration.coverage.assets import coverage_assets
+from futures_pipeline.orchestration.decisions.automation import decision_parts
 from futures_pipeline.orchestration.derived import change_metrics_asset
-from futures_pipeline.orchestration.operations import UPKEEP, UPKEEP_JOB, upkeep_schedule
+from futures_pipeline.orchestration.operations.upkeep import UPKEEP, UPKEEP_JOB, upkeep_schedule
+from futures_pipeline.orchestration.options.automation import option_parts
 from futures_pipeline.orchestration.partitions import session_partitions
-from futures_pipeline.orchestration.quality import (
-    QUALITY_JOB,
-    change_checks,
-    freshness_checks,
-    pair_checks,
-)
-from futures_pipeline.orchestration.quality_schedule import quality_schedule
+from futures_pipeline.orchestration.quality.freshness import freshness_checks
+from futures_pipeline.orchestration.quality.schedule import quality_schedule
+from futures_pipeline.orchestration.quality.series import QUALITY_JOB, change_checks, pair_checks
 from futures_pipeline.orchestration.raw import SPOOL, quarantine_asset, raw_asset
 from futures_pipeline.orchestration.resources import Workbench
+from futures_pipeline.orchestration.scorecard.automation import scorecard_parts
 from futures_pipeline.orchestration.sensors.alerts import build_alert_sensor
 from futures_pipeline.orchestration.sensors.derived import DERIVE_JOB, build_derived_sensor
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, build_spool_sensor
@@ -41,22 +40,30 @@ def build_defs(settings: Settings) -> dg.Definitions:
     raw = [*(raw_asset(table, partitions) for table in RAW_TABLES), quarantine_asset(partitions)]
     derived = [coverage_assets(partitions), change_metrics_asset(partitions)]
     analysis = analysis_parts(partitions, settings.analysis, [pair_checks])
-    assets = [*raw, *derived, *analysis.assets, *UPKEEP]
+    options = option_parts(partitions, settings.options)
+    decisions = decision_parts(partitions)
+    scores = scorecard_parts(partitions)
+    parts = (analysis, options, decisions, scores)
+    assets = [*raw, *derived, *(asset for part in parts for asset in part.assets), *UPKEEP]
     series = [change_checks, pair_checks, freshness_checks]
     checks = [key for defined in (*assets, *series) for key in defined.check_keys]
     return dg.Definitions(
         assets=[SPOOL, *assets],
         asset_checks=series,
-        jobs=[*_jobs(raw, derived), *analysis.jobs],
+        jobs=[*_jobs(raw, derived), *(job for part in parts for job in part.jobs)],
         sensors=[
             build_spool_sensor(partitions, interval),
             build_derived_sensor(partitions, interval),
-            *analysis.sensors,
+            *(sensor for part in parts for sensor in part.sensors),
             build_alert_sensor(
-                checks, [INGEST_JOB, DERIVE_JOB, UPKEEP_JOB, *(job.name for job in analysis.jobs)]
+                checks,
+                [
+                    *(INGEST_JOB, DERIVE_JOB, UPKEEP_JOB),
+                    *(job.name for part in parts for job in part.jobs),
+                ],
             ),
         ],
-        schedules=[quality_schedule, upkeep_schedule],
+        schedules=[quality_schedule, upkeep_schedule, *options.schedules, *decisions.schedules],
         resources={"workbench": workbench},
         executor=dg.in_process_executor,
     )

@@ -1,5 +1,7 @@
 """Pictures of a session: a line a contract, in New York time."""
 
+from datetime import timedelta
+
 import dagster as dg
 import polars as pl
 
@@ -7,6 +9,7 @@ from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.orchestration.reporting import POINTS_A_LINE, picture
 
+BREAK = timedelta(minutes=30)
 INDEXES = [name for name, instrument in UNIVERSE.items() if instrument.kind is Kind.INDEX]
 
 
@@ -69,7 +72,8 @@ def _percent_chart(prices: pl.DataFrame, label: str) -> dg.MetadataValue | None:
 def line_chart(lines: pl.DataFrame, label: str) -> dg.MetadataValue | None:
     """Return a small picture with a line a contract, as Markdown that needs no file.
 
-    ``lines``: ``contract``, ``at`` (UTC, ascending) and ``y``. Drawn in New York time.
+    ``lines``: ``contract``, ``at`` (UTC, ascending) and ``y``. Drawn in New York time; a line
+    is broken where its contract has no point for half an hour, as at night.
     """
     if lines.is_empty():
         return None
@@ -80,7 +84,9 @@ def line_chart(lines: pl.DataFrame, label: str) -> dg.MetadataValue | None:
     axes = figure.subplots()
     for (contract,), line in lines.group_by("contract", maintain_order=True):
         shown = line.gather_every(1 + line.height // POINTS_A_LINE)
-        axes.plot(shown["at"].to_list(), shown["y"].to_list(), linewidth=1.0, label=str(contract))
+        is_first = shown["at"].diff() > BREAK
+        y = shown.select(pl.when(~is_first.fill_null(value=False)).then("y")).to_series()
+        axes.plot(shown["at"].to_list(), y.to_list(), linewidth=1.0, label=str(contract))
     axes.set_ylabel(label, fontsize=8)
     clock = DateFormatter("%H:%M", tz=NEW_YORK)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(clock)

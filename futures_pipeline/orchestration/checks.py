@@ -120,7 +120,7 @@ def refused_result(
         metadata={
             "sessions": keys,
             "refused_rows": refused.height,
-            "refused_percent_of_worst_session": 100.0 * worst,
+            "refused_percent_of_worst_session": round(100.0 * worst, 2),
             "stored_rows": int(stored["stored_rows"].sum()),
             **({} if not named else {"by_rule": table_value(by_rule, EXAMPLES)}),
             **({} if not named else {"examples": table_value(examples, EXAMPLES)}),

@@ -17,9 +17,9 @@ from futures_pipeline.orchestration.positions import (
 from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
     column_schema,
+    newest_value,
     on_session,
     row_counts,
-    table_value,
 )
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.ingestion import source_id
@@ -124,8 +124,8 @@ def change_metadata(
     chart = change_chart(rows)
     return {
         **row_counts(rows, total_rows),
-        "change_1h_known_percent": dg.MetadataValue.float(100.0 * known),
+        "change_1h_known_percent": dg.MetadataValue.float(round(100.0 * known, 2)),
         "delta_version": dg.MetadataValue.int(version),
         **({} if chart is None else {"chart": chart}),
-        "head": table_value(rows),
+        "newest": newest_value(rows, CHANGE_METRICS),
     }

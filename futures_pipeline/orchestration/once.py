@@ -7,15 +7,19 @@ from datetime import date
 import dagster as dg
 
 from futures_pipeline.config import Settings
+from futures_pipeline.orchestration.analysis.automation import DAILY_JOB, ROLLING_JOB
 from futures_pipeline.orchestration.build import build_defs
+from futures_pipeline.orchestration.decisions.automation import DECISIONS_JOB
 from futures_pipeline.orchestration.partitions import (
     contiguous,
     session_dates,
     session_partitions,
 )
 from futures_pipeline.orchestration.positions import spool_positions
-from futures_pipeline.orchestration.quality import QUALITY_JOB, freshness_checks
+from futures_pipeline.orchestration.quality.freshness import freshness_checks
+from futures_pipeline.orchestration.quality.series import QUALITY_JOB
 from futures_pipeline.orchestration.resources import Workbench
+from futures_pipeline.orchestration.scorecard.automation import BRIEF_JOB, SCORECARD_JOB
 from futures_pipeline.orchestration.sensors.derived import (
     DERIVE_JOB,
     running_session,
@@ -26,6 +30,9 @@ from futures_pipeline.orchestration.sensors.runs import run_request
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, sessions_to_ingest
 from futures_pipeline.storage.spool import Partition
 
+# What is computed of the newest sessions alone, so that a look ends soon.
+NEWEST = 2
+ON_NEWEST = (ROLLING_JOB, DAILY_JOB, DECISIONS_JOB, SCORECARD_JOB, BRIEF_JOB)
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -65,10 +72,11 @@ class LakeProgress:
 
 
 def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckOutcome]:
-    """Materialise every asset of some sessions in this process and return what checks say.
+    """Materialise the assets of some sessions in this process and return what checks say.
 
-    Recorded in the Dagster instance of ``DAGSTER_HOME``, like any other run. Freshness is
-    left out: nothing collects any more.
+    What follows from the derived tables is made of the newest two sessions. Recorded in the
+    Dagster instance of ``DAGSTER_HOME``, like any other run. Freshness is left out: nothing
+    collects any more.
     """
     workbench = Workbench(settings)
     partitions = session_partitions(settings.dagster.first_session, workbench.calendar.globex)
@@ -79,6 +87,9 @@ def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckO
         for keys in ranges:
             for job in (INGEST_JOB, DERIVE_JOB):
                 outcomes += _executed(definitions.resolve_job_def(job), instance, keys)
+        for job in ON_NEWEST if ranges else ():
+            newest = ranges[-1][-NEWEST:]
+            outcomes += _executed(definitions.resolve_job_def(job), instance, newest)
         outcomes += _executed(definitions.resolve_job_def(QUALITY_JOB), instance, [])
     stale = {key.name for key in freshness_checks.check_keys}
     return [outcome for outcome in outcomes if outcome.check not in stale]

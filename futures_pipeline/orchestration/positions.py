@@ -16,7 +16,8 @@ from threading import Lock
 from futures_pipeline.domain.sessions import Session, Timetable
 from futures_pipeline.orchestration.session_coverage import COVERAGE_INPUTS, SNAPSHOTS
 from futures_pipeline.storage.ingestion import source_id
-from futures_pipeline.storage.lake import Lake
+from futures_pipeline.storage.lake import Lake, LakeDamaged, OpenTable
+from futures_pipeline.storage.lake.commit_log import commit_name
 from futures_pipeline.storage.spool import Partition
 from futures_pipeline.storage.tables import (
     BARS_1M,
@@ -100,14 +101,16 @@ def derived_positions(
 class CommittedPositions:
     """Reads committed positions, and remembers them: they only grow.
 
-    A table whose version has gone back was made anew; what was known of it is forgotten.
+    Except those of a table whose log is damaged, was repaired or made anew: what was known
+    of it is forgotten, so that its sessions are behind and a writer comes, who repairs it.
     Sensors share it, and each is evaluated in a thread of its own.
     """
 
     lake: Lake
     _one_at_a_time: Lock = field(default_factory=Lock)
     _known: dict[tuple[str, date], int] = field(default_factory=dict)
-    _versions: dict[str, int] = field(default_factory=dict)
+    # The newest commit of each table at the last look: its version and digest.
+    _seen: dict[str, tuple[int, str | None]] = field(default_factory=dict)
 
     def raw_behind(self, raw: Positions) -> set[date]:
         """Return the sessions of which a raw table has to reach ``raw``, the spool's positions."""
@@ -125,20 +128,30 @@ class CommittedPositions:
             return self._behind(derived_positions(days, globex, self._known, until))
 
     def _behind(self, wanted: Positions) -> set[date]:
-        late = self._late(wanted)
-        for name in {name for name, _ in late}:
-            self._look_at(name, {key: seq for key, seq in wanted.items() if key[0] == name})
+        tables = {name: self._compared(name) for name in {name for name, _ in wanted}}
+        for key in self._late(wanted):
+            table = tables[key[0]]
+            if table is not None:
+                self._known[key] = table.committed_seq(source_id(*key))
         return {session_date for _, session_date in self._late(wanted)}
 
     def _late(self, wanted: Positions) -> list[tuple[str, date]]:
         return [key for key, seq in wanted.items() if self._known.get(key, 0) < seq]
 
-    def _look_at(self, name: str, wanted: Positions) -> None:
-        table = self.lake.open(name)
-        version = -1 if table is None else table.version
-        if version < self._versions.get(name, -1):
+    def _compared(self, name: str) -> OpenTable | None:
+        """Return a table to read positions from; forget what was known of another past of it."""
+        try:
+            table = self.lake.newest(name)
+        except LakeDamaged:
+            table = None
+        seen = self._seen.pop(name, None)
+        if table is None or seen is None or seen != _commit(table, seen[0]):
             self._known = {key: seq for key, seq in self._known.items() if key[0] != name}
-        self._versions[name] = version
         if table is not None:
-            for key in self._late(wanted):
-                self._known[key] = table.committed_seq(source_id(*key))
+            self._seen[name] = _commit(table, table.version)
+        return table
+
+
+def _commit(table: OpenTable, version: int) -> tuple[int, str | None]:
+    """Return a version with the digest of its commit as it is in the log now."""
+    return version, table.log.digest_of(commit_name(version))

@@ -88,7 +88,7 @@ def raw_asset(table: Table, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
         for day, report in reports.items():
             context.log.info("session_ingested table=%s %s", table.name, summary(report))
             stored = on_session(rows, day)
-            metadata = _chart(table, stored) | ingest_metadata(report, stored, total)
+            metadata = _chart(table, stored) | ingest_metadata(table, report, stored, total)
             context.add_asset_metadata(metadata, partition_key=str(day))
         return dg.MaterializeResult(check_results=_results(table, rows, days, workbench))
 

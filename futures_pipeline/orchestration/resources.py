@@ -48,7 +48,7 @@ class Workbench:
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
-        return self.settings.instruments
+        return self.settings.collected
 
     @cached_property
     def lake(self) -> Lake:

@@ -12,13 +12,14 @@ from futures_pipeline.config import Settings
 from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.storage.tables import (
     BARS_1M,
+    CRYPTO_SNAPSHOTS,
     FUTURES_SNAPSHOTS,
     GATEWAY_EVENTS,
     INDEX_SNAPSHOTS,
     SPOT_SNAPSHOTS,
 )
 
-SNAPSHOTS = (FUTURES_SNAPSHOTS, SPOT_SNAPSHOTS, INDEX_SNAPSHOTS)
+SNAPSHOTS = (FUTURES_SNAPSHOTS, SPOT_SNAPSHOTS, INDEX_SNAPSHOTS, CRYPTO_SNAPSHOTS)
 COVERAGE_INPUTS = (*SNAPSHOTS, BARS_1M, GATEWAY_EVENTS)
 
 
@@ -48,7 +49,7 @@ def session_coverage(
     identity = ("symbol", "contract", "expiry")
     seen = pl.concat([bars.select(identity), snapshots.select(identity)]).unique()
     expected = expected_streams(
-        settings.instruments, session_dates, seen, settings.collection.front_month, calendar
+        settings.collected, session_dates, seen, settings.collection.front_month, calendar
     )
     events = rows[GATEWAY_EVENTS.name]
     interval = settings.collection.snapshot_interval_seconds

@@ -14,7 +14,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 
-from futures_pipeline.orchestration.guard import Guard, own_hosts
+from futures_pipeline.web.guard import Guard, own_hosts
 
 LOOPBACK = "127.0.0.1"
 STATEMENT_MILLISECONDS = 15_000

@@ -190,6 +190,26 @@ def test_an_event_is_about_all_a_symbol_or_a_contract() -> None:
     ]
 
 
+def test_what_befalls_the_broker_explains_nothing_of_a_pair() -> None:
+    """But a collector that was down missed the exchange as well, and its own events count."""
+    happened = pl.concat(
+        [
+            events(("gateway_down", 0, 3), ("farm_broken", 0, 3), ("collector_down", 1, 2)),
+            events(("connection_lost", 2, 3), symbol="BTC/USDT", contract="BTC/USDT"),
+        ]
+    )
+    pair = pl.lit("BTC/USDT")
+    owing = owed("bars", (0, 4)).with_columns(symbol=pair, contract=pair)
+    held = Rows(rows("ts_start", ()), rows("timestamp", ()), happened)
+
+    assert gaps(coverage(held, owing, LATE, 60.0)) == [
+        (0, 1, "unknown"),
+        (1, 2, "collector_down"),
+        (2, 3, "connection_lost"),
+        (3, 4, "unknown"),
+    ]
+
+
 def test_news_that_is_no_cause_explains_nothing() -> None:
     happened = events(("connected", 0, 2), ("data_type_changed", 0, 2))
     assert gaps(judge(2, happened=happened)) == [(0, 2, "unknown")]

@@ -48,6 +48,11 @@ def contracts(found: pl.DataFrame) -> list[str]:
         ("ES", date(2025, 11, 28), 19 * 60 + 15),  # the day after Thanksgiving ends at 13:15
         ("SPY", date(2025, 11, 28), 555),  # Thursday evening NYSE is shut; 04:00 to 13:15
         ("ES", date(2025, 1, 18), 0),  # a Saturday
+        ("BTC/USDT", WEDNESDAY, 24 * 60),  # with the pause before it
+        ("BTC/USDT", date(2025, 1, 13), 3 * 24 * 60),  # from Friday's close to Monday's
+        ("BTC/USDT", date(2025, 1, 9), 16 * 60 + 30),  # Globex closes early; pairs go on
+        ("BTC/USDT", date(2025, 1, 10), (7 + 24) * 60 + 30),  # under the date of the day after
+        ("BTC/USDT", date(2025, 1, 18), 0),
     ],
 )
 def test_every_open_minute_inside_the_globex_session_is_owed(

@@ -10,18 +10,22 @@ from hypothesis import strategies as st
 
 from futures_pipeline.analytics.regimes import (
     FIELDS,
+    SCHEMA,
     Asked,
     EnhancedMarketRegime,
     Outlook,
     Reading,
     Regime,
     held_regime,
+    known_row,
     market_regime,
     outlook,
+    outlook_score,
     regime_of,
+    regime_rows,
     regimes,
 )
-from futures_pipeline.domain.sessions import TradingCalendar
+from futures_pipeline.domain.sessions import Timetable, TradingCalendar
 
 QUIET = Reading(trend=0.0, volatility=0.15, slope=0.05, percentile=50.0)
 
@@ -139,8 +143,20 @@ def rows(days: list[date], **said: object) -> pl.DataFrame:
         "put_call_ratio": 1.1,
         "term_structure_slope": 0.06,
         "regime": "trending_up",
+        "iv_atm_30d": 0.2,
+        "vix_close": 18.5,
+        "underlying_close": 590.0,
+        "reasons": None,
     }
     return pl.DataFrame({"symbol": "SPY", "date": days, **values, **said})
+
+
+def regime_for(asked: Asked, statistics: pl.DataFrame, regular: Timetable) -> EnhancedMarketRegime:
+    """Return what is known from the regimes that each day's statistics gave."""
+    days = statistics["date"].unique().sort()
+    regimes = [regime_rows(statistics, day, regular, AT) for day in days]
+    stored = pl.concat([pl.DataFrame(schema=SCHEMA), *regimes])
+    return market_regime(asked, known_row(asked, stored, regular))
 
 
 TODAY = date(2025, 3, 12)
@@ -160,7 +176,7 @@ def test_the_latest_row_before_the_session_is_read(calendar: TradingCalendar) ->
     days = [date(2025, 3, 10), date(2025, 3, 11), TODAY, date(2025, 3, 13)]
     known = rows(days, trend_20d=[1.0, 1.4, -9.0, -9.0])
     other = rows([date(2025, 3, 11)], trend_20d=-5.0).with_columns(symbol=pl.lit("QQQ"))
-    found = market_regime(ASKED, pl.concat([known, other]).reverse(), calendar.regular)
+    found = regime_for(ASKED, pl.concat([known, other]).reverse(), calendar.regular)
     assert found.trend_20d == 1.4
     assert (found.iv_rank_30d, found.iv_rank, found.put_call_ratio) == (65.0, 60.0, 1.1)
     assert found.derived_regime is Regime.TRENDING_UP
@@ -182,7 +198,7 @@ def test_the_latest_row_before_the_session_is_read(calendar: TradingCalendar) ->
 def test_a_row_of_more_than_three_sessions_ago_is_none(
     calendar: TradingCalendar, day: date, is_known: bool
 ) -> None:
-    found = market_regime(ASKED, rows([day]), calendar.regular)
+    found = regime_for(ASKED, rows([day]), calendar.regular)
     assert (found.trend_20d is not None) == is_known
     if not is_known:
         assert all(getattr(found, name) is None for name in (*FIELDS, "derived_regime"))
@@ -193,15 +209,15 @@ def test_a_row_of_more_than_three_sessions_ago_is_none(
 def test_a_holiday_is_no_session(calendar: TradingCalendar) -> None:
     """From Tuesday to the next Monday over Thanksgiving: Wednesday, Friday, Monday."""
     asked = Asked("SPY", datetime(2025, 12, 1, 15, tzinfo=UTC), date(2025, 12, 1))
-    found = market_regime(asked, rows([date(2025, 11, 25)]), calendar.regular)
+    found = regime_for(asked, rows([date(2025, 11, 25)]), calendar.regular)
     assert found.trend_20d == 1.4
 
 
 def test_the_callers_rank_stands(calendar: TradingCalendar) -> None:
     asked = Asked("SPY", AT, TODAY, iv_rank=12.0)
     known = rows([date(2025, 3, 11)])
-    assert market_regime(asked, known, calendar.regular).iv_rank == 12.0
-    assert market_regime(asked, known.clear(), calendar.regular).iv_rank == 12.0
+    assert regime_for(asked, known, calendar.regular).iv_rank == 12.0
+    assert regime_for(asked, known.clear(), calendar.regular).iv_rank == 12.0
 
 
 @pytest.mark.parametrize(
@@ -220,11 +236,33 @@ def test_puts_are_compared_with_their_own_sixty_sessions(
     sessions = [it.session_date for it in calendar.regular.before(TODAY, stored)]
     ratios = [*(1 + n / 1000 for n in range(stored - 1)), ratio]
     known = rows(sessions, put_call_ratio=ratios, trend_20d=0.4, term_structure_slope=0.0)
-    assert market_regime(ASKED, known, calendar.regular).outlook is found
+    assert regime_for(ASKED, known, calendar.regular).outlook is found
 
 
 def test_nothing_stored_is_unknown(calendar: TradingCalendar) -> None:
-    found = market_regime(ASKED, rows([TODAY - timedelta(days=1)]).clear(), calendar.regular)
+    found = regime_for(ASKED, rows([TODAY - timedelta(days=1)]).clear(), calendar.regular)
     assert found.outlook is Outlook.NEUTRAL
     assert found.derived_regime is None
     assert found.vix == 18.5
+
+
+def test_a_score_is_of_a_trend() -> None:
+    """The vector of QUANT_SPEC 8.2: .6 * .7 + .2 + .2 * .6."""
+    assert outlook_score(1.4, 0.06, 95.0) == pytest.approx(0.74)
+    assert outlook_score(-1.4, -0.06, 5.0) == pytest.approx(-0.74)
+    assert outlook_score(None, 0.06, 95.0) is None
+
+
+def test_what_decisions_need_beside_the_nine_fields_is_in_the_row(
+    calendar: TradingCalendar,
+) -> None:
+    """58 of 59 earlier ratios are below the day's, one is equal to it."""
+    days = [it.session_date for it in calendar.regular.before(TODAY, 60)]
+    known = rows(days, put_call_ratio=[*(n / 100 for n in range(59)), 0.58])
+    row = regime_rows(known, days[-1], calendar.regular, AT).row(0, named=True)
+    assert row["put_call_pctile_60"] == pytest.approx(100 * 58.5 / 59)
+    assert (row["iv_atm_30d"], row["vix_close"], row["updated_at"]) == (0.2, 18.5, AT)
+    assert row["reasons"] is None
+    few = regime_rows(known.tail(3), days[-1], calendar.regular, AT).row(0, named=True)
+    assert few["put_call_pctile_60"] is None
+    assert few["reasons"] == "put_call_pctile_60 3_of_40_sessions"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import click
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -10,21 +11,31 @@ from rich.table import Table
 from futures_pipeline_tests.bench.analysis import analysis_jobs
 from futures_pipeline_tests.bench.jobs import change_jobs, commit_jobs, latest_jobs
 from futures_pipeline_tests.bench.lake_jobs import lake_jobs
+from futures_pipeline_tests.bench.options import option_jobs
 from futures_pipeline_tests.bench.timing import measure
 
+GROUPS = ("changes", "commits", "lake", "analysis", "options")
 
-def main() -> None:
-    """Measure and print."""
+
+@click.command()
+@click.option("--only", default=",".join(GROUPS), show_default=True, help="Groups, by comma.")
+@click.option("--years", default=10.0, show_default=True, help="Of bars in the lake.")
+def main(only: str, years: float) -> None:
+    """Measure our jobs beside other tools: medians of five, each in a process of its own."""
     console = Console(width=110)
     screen = Table("Job", "Tool", "CPU ms", "Wall ms", "Peak MB", "CPU against ours")
     with TemporaryDirectory() as directory:
-        jobs = [
-            *change_jobs(sessions=(2, 20)),
-            *commit_jobs(Path(directory), commits=(30, 300)),
-            *latest_jobs(Path(directory)),
-            *lake_jobs(Path(directory), years=10.0),
-            *analysis_jobs(),
-        ]
+        groups = {
+            "changes": lambda: change_jobs(sessions=(2, 20)),
+            "commits": lambda: [
+                *commit_jobs(Path(directory), commits=(30, 300)),
+                *latest_jobs(Path(directory)),
+            ],
+            "lake": lambda: lake_jobs(Path(directory), years),
+            "analysis": analysis_jobs,
+            "options": option_jobs,
+        }
+        jobs = [job for name in GROUPS if name in only.split(",") for job in groups[name]()]
         for title, rivals in track(jobs, description="Measuring", console=console):
             results = measure(rivals)
             ours = next(iter(results.values())).cpu_seconds
@@ -42,4 +53,5 @@ def main() -> None:
     console.print(screen)
 
 
-main()
+if __name__ == "__main__":
+    main()

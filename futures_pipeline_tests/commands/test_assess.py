@@ -15,11 +15,10 @@ from futures_pipeline.commands.cli import COMMANDS
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
 from futures_pipeline_tests.pair_lake import (
     CLOCK,
-    FIRST,
-    LAST,
     fill,
     planted_bars,
     recorded_bars,
+    recorded_lake,
     regular_days,
 )
 
@@ -76,6 +75,7 @@ def test_the_planted_lead_is_printed_with_its_error_and_the_placebo(
     low, high = float(at_one[5]), float(at_one[7])  # of the placebo
     assert -0.1 < low < 0.0 < high < 0.1
     assert cells(output, "60")[1].isdigit()
+    assert cells(output, "Minutes")[4:] == ["ES", "none;", "SPY", "none"]
 
 
 def test_fewer_days_are_looked_at_when_asked(half_a_minute: Path, run: Assess) -> None:
@@ -118,19 +118,15 @@ def test_it_is_listed_and_fits_a_terminal(half_a_minute: Path, run: Assess) -> N
     assert max(len(line) for line in tables.splitlines()[1:]) <= 80
 
 
-def test_recorded_es_and_spy(tmp_path: Path, run: Assess) -> None:
-    bars = [
-        recorded_bars("es_front_1m_2024_2025", "ES"),
-        recorded_bars("spy_1m_2024_2025", "SPY"),
-    ]
-    between = [rows.filter(rows["session_date"].is_between(FIRST, LAST)) for rows in bars]
-    output = run(fill(tmp_path, *between), "ES", "SPY").stdout
+def test_recorded_es_and_spy(tmp_path_factory: pytest.TempPathFactory, run: Assess) -> None:
+    output = run(recorded_lake(tmp_path_factory), "ES", "SPY").stdout
     assert output.startswith("ES and SPY, 60 sessions from 2024-12-12 to 2025-04-02")
     lead, value = output.splitlines()[2:4]
     assert lead.split(":")[0] in ("NO_DETECTABLE_LEAD", "NO_EXPLOITABLE_LEAD")
     assert value.startswith("NOT_USEFUL: ")
     assert float(cells(output, "Correlation")[4]) == pytest.approx(0.994, abs=0.003)
     assert "about 736 sessions to conclusion" in value
+    assert "SPY none" not in " ".join(cells(output, "Minutes"))
 
 
 def test_recorded_bars_that_are_named_by_their_end(tmp_path: Path, run: Assess) -> None:

@@ -40,6 +40,7 @@ def show(tmp_path: Path) -> Show:
             env={
                 "FUTURES_PIPELINE_CLOCK": f"{now.isoformat()}@4000000000.0*1",
                 "FUTURES_PIPELINE_COLLECTION_SYMBOLS": "ES",
+                "FUTURES_PIPELINE_BINANCE_ENABLED": "false",
                 "COLUMNS": str(columns),
             },
         )

@@ -1,11 +1,15 @@
 """``futures-pipeline lake``: what it lists and shows, and how it refuses and repairs."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from futures_pipeline.commands.lake import lake as command
+from futures_pipeline.commands.pipeline import heal_lake
+from futures_pipeline.config import Settings
 from futures_pipeline.domain.errors import ConfigurationError, LakeError, PipelineError
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
@@ -77,7 +81,7 @@ def test_lists_versions_with_their_runs(data: Path) -> None:
     [
         (("show", "nothing"), ConfigurationError, "one that has rows: bars_1m, quarantine"),
         (("show", BARS_1M.name, "--as-of", "noon"), ConfigurationError, "a version such as 12"),
-        (("show", BARS_1M.name, "--as-of", "2001-01-01"), LakeError, "as early as 2001-01-01"),
+        (("show", BARS_1M.name, "--as-of", "2001-01-01"), ConfigurationError, "when bars_1m was"),
         (("show", BARS_1M.name, "--as-of", "99"), LakeError, "newest version is 3"),
         (("show", BARS_1M.name, "--session", "x"), ConfigurationError, "a date such as"),
     ],
@@ -121,3 +125,16 @@ def test_maintain_prints_before_and_after(data: Path) -> None:
 
     assert line(shown, QUARANTINE.name)[1] == "3 → 1"
     assert "old batches" in shown.output
+
+
+def test_a_pipeline_starts_on_a_whole_lake(data: Path) -> None:
+    (data / "lake" / BARS_1M.name / "_delta_log" / commit_name(COMMITS)).write_bytes(b"")
+    shown = Console(width=200, record=True, file=StringIO())
+
+    for _ in range(2):
+        heal_lake(Settings(data=data), shown)
+
+    said = shown.export_text().splitlines()
+    assert len(said) == 1, "nothing is said of a lake that is whole"
+    assert said[0].startswith("bars_1m: commit 3 was not whole: went back from version 3 to 2")
+    assert line(call(data), BARS_1M.name)[-1] == "log as committed"

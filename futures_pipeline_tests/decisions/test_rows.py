@@ -20,7 +20,7 @@ def test_a_signal_and_a_missing_one() -> None:
     rows = futures_signal_rows([market_signal(reading()), market_signal(reading(price=None))])
     assert rows.schema == pl.Schema(FUTURES_SIGNAL_SCHEMA)
     known, unknown = rows.to_dicts()
-    assert (known["signal"], known["reason"], known["degraded"]) == ("buy", None, ["basis"])
+    assert (known["signal"], known["reason"], known["degraded"]) == ("buy", None, "basis")
     assert unknown["reason"] == "no_price"
     others = {value for name, value in unknown.items() if name not in (*KEY, "reason")}
     assert others == {None}
@@ -52,7 +52,7 @@ def test_entries_and_holds() -> None:
         "bullish",
     )
     assert (held["action"], held["direction"], held["legs"]) == ("hold", None, None)
-    assert held["degraded"] == ["futures", "early_warning", "options", "iv_rank", "vix"]
+    assert held["degraded"] == "futures,early_warning,options,iv_rank,vix"
 
 
 def test_no_rows_have_their_columns() -> None:

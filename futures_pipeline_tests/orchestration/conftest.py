@@ -12,7 +12,7 @@ import pytest
 
 from futures_pipeline.analytics.expected_streams import open_spans
 from futures_pipeline.analytics.market_time import market_hours
-from futures_pipeline.config import DagsterSettings, Settings
+from futures_pipeline.config import BinanceSettings, DagsterSettings, Settings
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.once import QUIET
@@ -34,6 +34,7 @@ NOTHING: Mapping[str, tuple[datetime, datetime]] = {}
 def settings(tmp_path: Path) -> Settings:
     return Settings(
         data=tmp_path,
+        binance=BinanceSettings(enabled=False),
         dagster=DagsterSettings(first_session=date(2025, 1, 2)),
         clock_text=f"{NOW.isoformat()}@4000000000.0*1",  # anchored in 2096: it stands at NOW
     )

@@ -177,9 +177,13 @@ def test_metadata_has_a_chart_and_a_table_small_enough_for_the_page(
         chart = str(metadata["chart"].value)
         assert "data:image/png;base64," in chart
         assert len(chart) < 50_000
-        head = metadata["head"]
-        assert isinstance(head, dg.TableMetadataValue)
-        assert 0 < len(head.records) <= 10
+        newest = metadata["newest"]
+        assert isinstance(newest, dg.TableMetadataValue)
+        by_contract = {str(record.data["contract"]): record.data for record in newest.records}
+        assert set(by_contract) >= {"ESH5", "NQH5", "RTYH5", "SPY", "QQQ", "IWM", "VIX"}
+        assert len(by_contract) == len(newest.records)
+        last_minute = "2025-01-15 21:59:00" if asset == "bars_1m" else "2025-01-15 22:00:00"
+        assert last_minute in by_contract["ESH5"].values()
 
 
 def test_stored_rows_that_break_the_schema_stop_what_depends_on_them(

@@ -8,7 +8,7 @@ import pytest
 
 from futures_pipeline.analytics.coverage import GAP_SCHEMA
 from futures_pipeline.domain.causes import Cause
-from futures_pipeline.orchestration.coverage_report import strip_chart, unexplained_result
+from futures_pipeline.orchestration.coverage.report import strip_chart, unexplained_result
 from futures_pipeline_tests.orchestration.conftest import MINUTE, NOW, WEDNESDAY
 
 

@@ -19,24 +19,27 @@ from futures_pipeline.orchestration.home import (
     prepare_home,
     webserver_command,
 )
-from futures_pipeline.orchestration.sensors.derived import DERIVE_JOB
-from futures_pipeline.orchestration.sensors.spool import INGEST_JOB
 from futures_pipeline.storage.tables import RAW_TABLES, TABLES
 
+# The stages from the spool to a decision, and what keeps them in shape.
+GROUPS = ("collection", "raw", "quality", "derived", "decisions", "operations")
 IMPORT = """
 import sys, warnings
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", message="Series.dt.weekday is deprecated")
 import futures_pipeline.definitions as loaded
-for job in ("ingest", "derive", "quality", "upkeep"):
-    loaded.defs.resolve_job_def(job)
+for job in loaded.defs.jobs:
+    loaded.defs.resolve_job_def(job.name)
 slow = ("pandera", "matplotlib", "scipy", "numba", "statsmodels", "apprise")
 print([name for name in slow if name in sys.modules])
 """
 
 
 def test_loading_warns_of_nothing_and_imports_nothing_slow(tmp_path: Path) -> None:
-    """Each run is a new process, and loads the definitions before it can start."""
+    """Each run is a new process, and loads the definitions before it can start.
+
+    Beta, preview and deprecated parts of Dagster warn when they are used.
+    """
     environment = {**os.environ, "FUTURES_PIPELINE_DATA": str(tmp_path / "absent")}
     loaded = subprocess.run(
         [sys.executable, "-c", IMPORT], env=environment, capture_output=True, text=True, check=True
@@ -56,7 +59,7 @@ def test_every_asset_says_what_it_is(graph: list[dg.AssetSpec]) -> None:
     assert named >= {*(table.name for table in RAW_TABLES), "collector_spool", "change_metrics"}
     for spec in graph:
         assert spec.description
-        assert spec.group_name in ("collection", "raw", "quality", "derived", "operations")
+        assert spec.group_name in GROUPS
         assert spec.kinds
         assert list(spec.owners) == ["team:futures-pipeline"]
         assert "layer" in spec.tags
@@ -79,7 +82,8 @@ def test_the_graph_starts_at_the_spool(graph: list[dg.AssetSpec]) -> None:
         for spec in graph
     }
     raw = {table.name for table in RAW_TABLES}
-    prices = {"futures_snapshots", "spot_snapshots", "index_snapshots", "bars_1m"}
+    snapshots = {f"{kind}_snapshots" for kind in ("futures", "spot", "index", "crypto")}
+    prices = {*snapshots, "bars_1m"}
     coverage = {*prices, "gateway_events"}
     assert sources["collector_spool"] == set()
     assert (
@@ -96,14 +100,20 @@ def test_the_graph_starts_at_the_spool(graph: list[dg.AssetSpec]) -> None:
     )
 
 
-def test_each_writer_has_a_pool_of_its_own(settings: Settings) -> None:
-    definitions = build_defs(settings)
-    nodes = [
-        node for job in (INGEST_JOB, DERIVE_JOB) for node in definitions.resolve_job_def(job).nodes
-    ]
-    pools = {node.name: node.definition.pools for node in nodes}
-    writers = [table.name for table in RAW_TABLES] + ["coverage", "change_metrics"]
-    assert {name: pools[name] for name in writers} == {name: {f"delta_{name}"} for name in writers}
+def test_no_two_steps_write_one_table_at_a_time(settings: Settings) -> None:
+    """Each table has one writer, whose pool takes one step; refused rows are filed by many."""
+    writers = {
+        frozenset(key.to_user_string() for key in assets.keys): assets.op.pools
+        for assets in build_defs(settings).assets or []
+        if isinstance(assets, dg.AssetsDefinition) and assets.op.name != "quarantine"
+    }
+    tables = {names: pools for names, pools in writers.items() if names & TABLES.keys()}
+    pools = [pool for each in tables.values() for pool in each]
+
+    assert {name for names in tables for name in names} >= TABLES.keys() - {"quarantine"}
+    assert all(len(each) == 1 for each in tables.values()), tables
+    assert len(set(pools)) == len(tables)
+    assert all(pool.removeprefix("delta_") in TABLES for pool in pools)
 
 
 def test_each_job_does_one_thing(settings: Settings) -> None:
@@ -132,8 +142,12 @@ def test_a_home_is_valid_and_names_the_definitions(tmp_path: Path, settings: Set
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert instance.run_monitoring_enabled
-        assert not instance.telemetry_enabled
+        assert (instance.run_retries_enabled, instance.run_retries_max_retries) == (True, 1)
+        assert (instance.telemetry_enabled, instance.nux_enabled) == (False, False)
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+    written = yaml.safe_load((home / "dagster.yaml").read_text())
+    kept = {kind: each["purge_after_days"] for kind, each in written["retention"].items()}
+    assert all(0 < days <= 30 for each in kept.values() for days in each.values()), kept
     module = yaml.safe_load((home / "workspace.yaml").read_text())["load_from"][0]["python_module"]
     assert module["module_name"] == DEFINITIONS
     assert (Path(module["working_directory"]) / "futures_pipeline" / "definitions.py").exists()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from futures_pipeline.orchestration.guard import Asked, Guard, own_hosts, refusal
+from futures_pipeline.web.guard import Asked, Guard, own_hosts, refusal
 
 HOSTS = own_hosts(3000)
 OWN = {"host": "127.0.0.1:3000"}

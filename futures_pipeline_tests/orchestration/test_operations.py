@@ -10,9 +10,9 @@ from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.home import prepare_home
 from futures_pipeline.orchestration.once import QUIET
-from futures_pipeline.orchestration.operations import upkeep_schedule
+from futures_pipeline.orchestration.operations.run_history import EndedRun, forget_runs, to_forget
+from futures_pipeline.orchestration.operations.upkeep import upkeep_schedule
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.run_history import EndedRun, forget_runs, to_forget
 from futures_pipeline.storage.tables import FUTURES_SNAPSHOTS
 from futures_pipeline_tests.orchestration.conftest import (
     TUESDAY,

@@ -1,20 +1,22 @@
 """The checks of whole series as Dagster runs them: what they name, and what they stop."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 import numpy as np
+import polars as pl
 import pytest
 
-from futures_pipeline.config import Settings
+from futures_pipeline.config import DagsterSettings, Settings
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.once import QUIET
-from futures_pipeline.orchestration.quality import pair_checks
-from futures_pipeline.orchestration.quality_schedule import quality_schedule
+from futures_pipeline.orchestration.quality.schedule import quality_schedule
+from futures_pipeline.orchestration.quality.series import pair_checks
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.spool import NewBatch
 from futures_pipeline.storage.tables import BARS_1M
+from futures_pipeline_tests.analytics.recorded import RECORDED
 from futures_pipeline_tests.orchestration.conftest import (
     MINUTE,
     NOW,
@@ -83,6 +85,37 @@ def test_bars_labelled_by_their_end_are_named_and_are_an_error(
     assert not look()["bars_1m_named_by_start"].passed
 
 
+def test_recorded_bars_with_end_labels_are_named_when_nothing_says_so(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """A recording whose own note on its labels was lost, from the spool to the check."""
+    path = RECORDED / "etf_vix_1m_2019_02_endlabel.parquet"
+    if not path.exists():
+        pytest.skip(f"no recorded market data at {path}")
+    day = date(2019, 2, 13)
+    recorded = pl.read_parquet(path).filter(pl.col("symbol") == "SPY")
+    on_day = recorded.filter(pl.col("ts_utc").dt.date() == day).rename({"ts_utc": "ts_start"})
+    names = ("ts_start", "open", "high", "low", "close", "volume")
+    rows = [bar("SPY", wap=None, session_date=day, **row)
+            for row in on_day.select(names).iter_rows(named=True)]  # fmt: skip
+    then = {
+        "clock_text": "2019-02-13T22:10:00+00:00@4000000000.0*1",
+        "dagster": DagsterSettings(first_session=day),
+    }
+    workbench = Workbench(settings.model_copy(update=then))
+    workbench.spool.append([NewBatch(BARS_1M.name, day, frame(rows, BARS_1M))], NOW)
+    Ingest(workbench.settings, instance).only_raw(str(day))
+
+    found = Look(workbench.settings, instance)()["bars_1m_named_by_start"]
+
+    assert workbench.lake.read(BARS_1M.name).height == len(rows) == 390
+    assert (found.passed, found.severity, found.blocking) == (
+        False, dg.AssetCheckSeverity.ERROR, True
+    )  # fmt: skip
+    assert "SPY" in (found.description or "")
+    workbench.spool.close()
+
+
 def test_what_depends_on_a_failed_pair_check_does_not_start(
     workbench: Workbench, ingest: Ingest, instance: dg.DagsterInstance
 ) -> None:
@@ -129,17 +162,28 @@ def test_a_table_that_stopped_is_stale_by_open_time(
     assert index.passed, "VIX has been shut since its newest row"
 
 
-def test_a_quiet_sunday_is_fresh(settings: Settings, instance: dg.DagsterInstance) -> None:
-    clock = {"clock_text": "2025-01-19T15:00:00+00:00@4000000000.0*1"}
-    sunday, friday = settings.model_copy(update=clock), WEDNESDAY + timedelta(days=2)
-    workbench = Workbench(sunday)
-    plant_bars(workbench, [friday], every=1)
-    plant_rounds(workbench, [friday])
-    Ingest(sunday, instance)(str(friday))
+@pytest.mark.parametrize(
+    ("last_session", "at"),
+    [
+        pytest.param(date(2025, 1, 17), "2025-01-19T15:00", id="a quiet Sunday"),
+        pytest.param(date(2025, 4, 17), "2025-04-18T15:00", id="Good Friday"),
+        pytest.param(WEDNESDAY, "2025-01-15T22:55", id="the daily pause"),
+    ],
+)
+def test_a_closed_market_is_fresh(
+    settings: Settings, instance: dg.DagsterInstance, last_session: date, at: str
+) -> None:
+    clock = {"clock_text": f"{at}:00+00:00@4000000000.0*1"}
+    closed = settings.model_copy(update=clock)
+    workbench = Workbench(closed)
+    plant_bars(workbench, [last_session], every=1)
+    plant_rounds(workbench, [last_session])
+    Ingest(closed, instance).only_raw(str(last_session))
 
-    found = Look(sunday, instance)()
-    stale = [name for name, one in found.items() if name.endswith("_fresh") and not one.passed]
-    assert stale == []
+    found = Look(closed, instance)()
+    fresh = {name: one.passed for name, one in found.items() if name.endswith("_fresh")}
+    assert {"futures_snapshots_fresh", "index_snapshots_fresh", "bars_1m_fresh"} <= fresh.keys()
+    assert all(fresh.values()), fresh
     workbench.spool.close()
 
 

@@ -25,6 +25,8 @@ from futures_pipeline.orchestration.sensors.runs import (
     run_request,
 )
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, build_spool_sensor
+from futures_pipeline.storage.lake.commit_log import CommitLog, commit_name
+from futures_pipeline.storage.repair import repair_logs
 from futures_pipeline.storage.spool import NewBatch
 from futures_pipeline_tests.orchestration.conftest import (
     FRIDAY,
@@ -312,6 +314,41 @@ def test_a_lake_made_anew_is_filled_again(tick: Tick, workbench: Workbench, inge
     plant_quotes(workbench, TUESDAY)
 
     assert requested(tick()) == [("2025-01-14", "2025-01-15")]
+
+
+def test_rows_of_a_lost_commit_are_ingested_again(
+    tick: Tick, workbench: Workbench, ingest: Ingest
+) -> None:
+    """A disk lost the newest commit while the sensor remembers its position."""
+    plant_quotes(workbench, TUESDAY)
+    ingest(str(TUESDAY))
+    plant_quotes(workbench, WEDNESDAY)
+    ingest(str(WEDNESDAY))
+    assert "every row" in skipped(tick())
+    log = CommitLog(workbench.lake.path("futures_snapshots"))
+    (log.directory / commit_name(log.watermark())).unlink()
+
+    assert requested(tick()) == [("2025-01-14", "2025-01-15")]
+
+    ingest(str(TUESDAY), str(WEDNESDAY))
+    assert workbench.lake.read("futures_snapshots").height == 6
+    assert "every row" in skipped(tick())
+
+
+def test_a_repaired_table_that_caught_up_is_not_taken_for_the_old_one(
+    tick: Tick, workbench: Workbench, ingest: Ingest
+) -> None:
+    """Its version is as high as before, but the commits are others: Wednesday's rows are lost."""
+    plant_quotes(workbench, WEDNESDAY)
+    ingest.only_raw(str(WEDNESDAY))
+    assert "every row" in skipped(tick())
+    log = CommitLog(workbench.lake.path("futures_snapshots"))
+    (log.directory / commit_name(log.watermark())).unlink()
+    repair_logs(workbench.lake)
+    plant_quotes(workbench, TUESDAY)
+    ingest.only_raw(str(TUESDAY))
+
+    assert requested(tick()) == [("2025-01-15", None)]
 
 
 def run_of_ingest(

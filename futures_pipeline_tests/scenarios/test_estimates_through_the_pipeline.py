@@ -34,7 +34,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 # Who follows ES by how many seconds. QQQ without NQ and IWM by half a minute only: index pairs
 # that are further apart are a fault of the data, and nothing would be said of them.
 FOLLOWERS = {"RTY": 0, "SPY": 2, "IWM": 30, "QQQ": 420}
-GENERATED_SESSIONS, PLANTED_SESSIONS = 8, 16
+GENERATED_SESSIONS, PLANTED_SESSIONS = 8, 15
 
 
 def settings_of(data: Path, spots: Sequence[str]) -> Settings:
@@ -99,13 +99,14 @@ def test_the_lead_of_the_generated_market_comes_out_of_the_lake(tmp_path: Path) 
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, pl.DataFrame]:
     """The tables of four pairs whose second leg follows by 0, 2, 30 and 420 seconds."""
     data = tmp_path_factory.mktemp("planted")
-    days = [day for day in regular_days(40) if day <= EVENING.date()][-PLANTED_SESSIONS:]
+    days = [day for day in regular_days(40) if day <= EVENING.date()]
     parts = [planted_bars(1, lead, days, ("ES", spot)) for spot, lead in FOLLOWERS.items()]
     bars = pl.concat(parts).unique(["contract", "ts_start"], keep="first", maintain_order=True)
     columns = ("symbol", "contract", "open", "high", "low", "close", "volume")
     bars.select(pl.col("ts_start").alias("ts_utc"), *columns).write_parquet(data / "bars.parquet")
     options = ("--recorded", str(data / "bars.parquet"))
-    lake = Workbench(collected(data, [*FOLLOWERS], PLANTED_SESSIONS, *options)).lake
+    whole = PLANTED_SESSIONS + 2  # NYSE stayed shut on 9 and 20 January
+    lake = Workbench(collected(data, [*FOLLOWERS], whole, *options)).lake
     names = (LEAD_LAG.name, LEAD_LAG_VERDICTS.name, PREDICTIVE_VALUE.name)
     return {name: lake.read(name) for name in names}
 
@@ -113,10 +114,11 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, pl.DataFra
 @pytest.mark.parametrize(
     ("spot", "correlation", "asymmetry", "peaks", "said"),
     [
-        ("RTY", 0.986, 0.0, {0}, "NO_DETECTABLE_LEAD"),
-        ("SPY", 0.9535, 0.0328, {0}, "NO_EXPLOITABLE_LEAD"),
-        ("IWM", 0.494, 0.490, {0, 1}, "FUTURES_LEAD"),
-        ("QQQ", 0.0, 0.0, {7}, "FUTURES_LEAD"),
+        ("RTY", 0.986, 0.0, {0}, {"NO_DETECTABLE_LEAD"}),
+        # Replayed bars trade once a second, half of this lead: either may be said of it.
+        ("SPY", 0.9535, 0.0328, {0}, {"NO_EXPLOITABLE_LEAD", "STALE_QUOTE_ARTEFACT"}),
+        ("IWM", 0.494, 0.490, {0, 1}, {"FUTURES_LEAD"}),
+        ("QQQ", 0.0, 0.0, {7}, {"FUTURES_LEAD"}),
     ],
 )
 def test_every_planted_lead_comes_out_of_the_lake(
@@ -125,14 +127,14 @@ def test_every_planted_lead_comes_out_of_the_lake(
     correlation: float,
     asymmetry: float,
     peaks: set[int],
-    said: str,
+    said: set[str],
 ) -> None:
-    """Fifteen sessions at least; ticks cost 0.005 of the correlation of mid prices."""
+    """Fifteen sessions; ticks cost 0.005 of the correlation of mid prices."""
     of_pair = {name: rows.filter(spot_symbol=spot) for name, rows in planted.items()}
     verdict = of_pair[LEAD_LAG_VERDICTS.name].row(0, named=True)
     profile = of_pair[LEAD_LAG.name]
-    assert verdict["verdict"] == said, verdict["sentence"]
-    assert verdict["sessions"] >= PLANTED_SESSIONS - 1
+    assert verdict["verdict"] in said, verdict["sentence"]
+    assert verdict["sessions"] >= PLANTED_SESSIONS
     assert verdict["correlation"] == pytest.approx(correlation, abs=0.05)
     if FOLLOWERS[spot]:
         error = verdict["lead_error_seconds"] or 0.0

@@ -126,8 +126,25 @@ def test_reads_as_of_a_time_by_what_commits_say_of_themselves(lake: Lake) -> Non
     assert lake.read(NAME, as_of=before).is_empty()
     assert lake.read(NAME, as_of=made_at).height == 2
     assert lake.read(NAME, as_of=made_at + timedelta(days=1)).height == 2
-    with pytest.raises(LakeError, match="nothing is kept from as early as"):
-        lake.read(NAME, as_of=before - timedelta(days=1))
+    assert lake.open(NAME, as_of=before - timedelta(days=1)) is None
+    assert lake.committed_at(NAME, 1) == made_at
+    with pytest.raises(LakeError, match="version 2 is not kept; choose one of: futures-pipeline"):
+        lake.committed_at(NAME, 2)
+
+
+def test_the_newest_is_opened_again_only_after_a_commit(lake: Lake) -> None:
+    assert lake.newest(NAME) is None
+    table = lake.open_or_create(NAME)
+    first = lake.newest(NAME)
+    assert first is not None
+    assert lake.newest(NAME) is first
+
+    table.append(quotes(), Once("a", 1), {})
+
+    second = lake.newest(NAME)
+    assert second is not None
+    assert (first.version, second.version) == (0, 1)
+    assert second.read().height == 2
 
 
 def test_sessions_replaced_side_by_side_do_not_conflict(lake: Lake) -> None:

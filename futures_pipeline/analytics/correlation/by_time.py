@@ -35,12 +35,16 @@ SPAN_SCHEMA: Mapping[str, pl.DataType] = {
 }
 
 
-def correlation_by_hour(pairs: pl.DataFrame, until: date) -> pl.DataFrame:
+def correlation_by_hour(
+    pairs: pl.DataFrame, until: date, sessions: int = POOLED_SESSIONS
+) -> pl.DataFrame:
     """Return the correlation of a pair's returns by the New York hour they end in.
 
     Args:
         pairs: ``paired_returns`` of one length of return.
-        until: the last of the 20 sessions that are pooled.
+        until: the last of the sessions that are pooled.
+        sessions: how many are. A cell needs 30 pairs, and returns of an hour or more give it
+            one a session.
 
     Returns:
         ``SPAN_SCHEMA``, ``hour`` (0 to 23; a return that ends on the hour belongs to the hour
@@ -49,10 +53,13 @@ def correlation_by_hour(pairs: pl.DataFrame, until: date) -> pl.DataFrame:
     """
     ended = _minute_of_day() // 60
     cells = pl.DataFrame({"hour": range(HOURS_A_DAY)}, schema={"hour": pl.Int64()})
-    return _pooled(pairs, until, ended.alias("hour"), cells, LEAST_CELL_PAIRS)
+    recent = last_sessions(pairs, until, sessions)
+    return _pooled(recent, until, ended.alias("hour"), cells, LEAST_CELL_PAIRS)
 
 
-def correlation_by_segment(pairs: pl.DataFrame, until: date) -> pl.DataFrame:
+def correlation_by_segment(
+    pairs: pl.DataFrame, until: date, sessions: int = POOLED_SESSIONS
+) -> pl.DataFrame:
     """Return the correlation of a pair's returns by the part of the session they end in.
 
     As ``correlation_by_hour``, with ``segment`` (asia, europe, us, late) in place of the hour
@@ -71,7 +78,8 @@ def correlation_by_segment(pairs: pl.DataFrame, until: date) -> pl.DataFrame:
         .otherwise(pl.lit(str(Segment.ASIA)))
     )
     cells = pl.DataFrame({"segment": [str(part) for part in Segment]})
-    return _pooled(pairs, until, segment.alias("segment"), cells, LEAST_PAIRS)
+    recent = last_sessions(pairs, until, sessions)
+    return _pooled(recent, until, segment.alias("segment"), cells, LEAST_PAIRS)
 
 
 def correlation_matrix(front: pl.DataFrame, symbols: Sequence[str], until: date) -> pl.DataFrame:
@@ -89,10 +97,10 @@ def correlation_matrix(front: pl.DataFrame, symbols: Sequence[str], until: date)
     """
     parts = []
     for row, column in combinations(symbols, 2):
-        pairs = paired_returns(front, row, column)
+        recent = last_sessions(paired_returns(front, row, column), until, POOLED_SESSIONS)
         names = pl.lit(row).alias("row_symbol"), pl.lit(column).alias("column_symbol")
         cells = pl.DataFrame({"cell": [0]}, schema={"cell": pl.Int64()})
-        found = _pooled(pairs, until, pl.lit(0, pl.Int64).alias("cell"), cells, LEAST_PAIRS)
+        found = _pooled(recent, until, pl.lit(0, pl.Int64).alias("cell"), cells, LEAST_PAIRS)
         parts.append(found.select(*SPAN_SCHEMA, *names, *ESTIMATE_SCHEMA))
     return pl.concat(parts)
 
@@ -105,17 +113,14 @@ def last_sessions(pairs: pl.DataFrame, until: date, count: int) -> pl.DataFrame:
 
 
 def _pooled(
-    pairs: pl.DataFrame, until: date, cell: pl.Expr, cells: pl.DataFrame, least_pairs: int
+    recent: pl.DataFrame, until: date, cell: pl.Expr, cells: pl.DataFrame, least_pairs: int
 ) -> pl.DataFrame:
-    recent = last_sessions(pairs, until, POOLED_SESSIONS)
     key = cells.columns[0]
+    legs = [pl.when(~pl.col("is_undone")).then(f"return_{leg}") for leg in ("futures", "spot")]
     known = (
-        recent.select(
-            "session_date", "at", "return_futures", "return_spot", "both_open", "reason", cell
-        )
-        .filter("both_open")
-        .with_columns(session=pl.col("session_date").rle_id().cast(pl.Int64))
-    )
+        recent.filter("both_open")
+        .select(pl.col("session_date").rle_id().cast(pl.Int64).alias("session"), *legs, cell)
+    )  # fmt: skip
     groups = known.partition_by(key, as_dict=True, include_key=False)
     empty = known.clear()
     rows = [_estimate(groups.get((value,), empty), least_pairs) for value in cells[key]]

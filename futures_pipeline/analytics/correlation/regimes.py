@@ -109,6 +109,26 @@ def day_kinds(daily: pl.DataFrame) -> DayKinds:
     return DayKinds(gain, is_higher.astype(int).tolist(), None)
 
 
+def newest_day(daily: pl.DataFrame) -> pl.DataFrame:
+    """Return the last row of ``daily_correlations`` with the kind of day that it is.
+
+    Adds ``days`` (how many were compared, without those that are unknown), ``bic_gain`` and
+    ``kind``: ``higher`` or ``lower`` correlation, null with a ``reason`` where days do not fall
+    into two kinds, or this day is ``unknown``.
+    """
+    newest, found = daily.tail(1), day_kinds(daily)
+    known = newest.drop_nulls().height == newest.height
+    kind = None
+    if found.labels is not None and known:
+        kind = "higher" if found.labels[-1] else "lower"
+    return newest.with_columns(
+        pl.lit(daily.drop_nulls().height, pl.Int64).alias("days"),
+        pl.lit(found.bic_gain, pl.Float64).alias("bic_gain"),
+        pl.lit(kind, pl.String).alias("kind"),
+        pl.lit(found.reason if known else "unknown", pl.String).alias("reason"),
+    )
+
+
 def _starts(points: Floats) -> list[Floats]:
     """Return first guesses of who belongs together: above the middle of either coordinate."""
     sides = points[:, 0], points[:, 1], points.sum(axis=1), points[:, 0] - points[:, 1]

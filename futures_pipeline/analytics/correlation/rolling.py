@@ -62,13 +62,14 @@ def rolling_correlations(
         worth; null with a ``reason``: ``fewer_than_20_pairs`` or ``flat_series``.
         ``correlation_adjusted``: had futures moved as they did over the 20 sessions before
         this one; ``variance_ratio``: how much more they did (1 is as usual); null without
-        those sessions. No look-ahead.
+        those sessions. A bad tick leaves the windows as soon as the next return shows what
+        it was. No look-ahead.
     """
     both = pairs.filter("both_open")
     wanted = both["session_date"].is_in(list(session_dates)).to_numpy()
     at = np.flatnonzero(wanted)
     x, y = (_numbers(both[column]) for column in ("return_futures", "return_spot"))
-    found = _windows(x, y, window, at)
+    found = _windows(x, y, both["is_undone"].to_numpy(), window, at)
     usual = _usual_variance(both, at)
     columns = estimate_columns(found.correlation)
     rows = both[at.tolist()].select("session_date", "at", "contract_futures", "contract_spot")
@@ -126,18 +127,22 @@ class _Windows(NamedTuple):
     variance: Floats
 
 
-def _windows(x: Floats, y: Floats, window: int, at: Integers) -> _Windows:
-    """Return the correlation of the windows that end at some rows, a part of them at a time."""
-    padding = np.full(window - 1, np.nan)
+def _windows(x: Floats, y: Floats, undone: Booleans, window: int, at: Integers) -> _Windows:
+    """Return the correlation of the windows that end at some rows, a part of them at a time.
+
+    ``undone`` returns count only in the window that ends with them.
+    """
+    padding = np.full(window, np.nan)
     views = [
-        np.lib.stride_tricks.sliding_window_view(np.concatenate([padding, values]), window)
-        for values in (x, y)
+        np.lib.stride_tricks.sliding_window_view(np.concatenate([padding, kept]), window)[1:]
+        for kept in (np.where(undone, np.nan, x), np.where(undone, np.nan, y))
     ]
     parts = [Correlation(*np.empty((5, 0)))]
     variances = [np.empty(0)]
     for begin in range(0, len(at), WINDOWS_AT_ONCE):
         chosen = at[begin : begin + WINDOWS_AT_ONCE]
         futures, spot = (view[chosen] for view in views)
+        futures[:, -1], spot[:, -1] = x[chosen], y[chosen]
         parts.append(correlate(futures, spot))
         variances.append(_variance(futures, ~np.isnan(futures) & ~np.isnan(spot)))
     joined = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -146,8 +151,12 @@ def _windows(x: Floats, y: Floats, window: int, at: Integers) -> _Windows:
 
 def _usual_variance(both: pl.DataFrame, at: Integers) -> Floats:
     """Return the variance of futures over the 20 sessions before that of each row."""
-    known = both.select("session_date", "return_futures", "return_spot").with_columns(
-        usable=pl.col("return_futures").is_not_null() & pl.col("return_spot").is_not_null()
+    known = both.select(
+        "session_date",
+        "return_futures",
+        usable=pl.col("return_futures").is_not_null()
+        & pl.col("return_spot").is_not_null()
+        & ~pl.col("is_undone"),
     )
     x = _numbers(known["return_futures"])
     usable = known["usable"].to_numpy()

@@ -36,9 +36,12 @@ def placebo_profile(
     Returns:
         ``PLACEBO_SCHEMA``, one row a lead: the middle 95 % of 200 draws of ``correlation`` and
         of the difference of the two sides, and ``placebo_largest``, which the largest absolute
-        correlation of all leads exceeds in 5 % of the draws. A real profile inside the band is
-        noise. Each session keeps its own shape of the day; only the pairing is random. Null
-        for a single session.
+        correlation of all leads exceeds in 5 % of the draws. Each session keeps its own shape
+        of the day; only the pairing is random. Null for a single session.
+
+    A real correlation inside its band is noise. A difference inside its band need not be: two
+    markets that move together share the noise of both sides, which cancels in their
+    difference, so its own error (``lead_lag_profile``) is the smaller one.
     """
     random = np.random.default_rng(seed)
     leads = np.arange(-max_lead_minutes, max_lead_minutes + 1)

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from futures_pipeline.analytics.correlation.estimate import LEAST_PAIRS, Z_95
+from futures_pipeline.analytics.correlation.estimate import (
+    LARGEST_CORRELATION,
+    LEAST_PAIRS,
+    Z_95,
+)
 from futures_pipeline.analytics.inference import holm, mean_error, normal_tail
 from futures_pipeline.analytics.kernels.compiled import Floats
 from futures_pipeline.analytics.kernels.lag_products import centred, lag_products, sums_beside_gaps
@@ -57,7 +61,8 @@ def lead_lag_profile(
     No pair crosses a session.
     """
     value, pairs = lagged_correlations(futures, spot, max_lead_minutes)
-    error = _robust_errors(futures, spot, pairs, max_lead_minutes)
+    error = _robust_errors(futures, spot, value, pairs)
+    low, high = _interval(value, error)
     tested = _asymmetry(futures, spot, max_lead_minutes)
     enough = pl.col("pairs") >= LEAST_PAIRS
     is_known = pl.col("correlation").is_not_null()
@@ -65,8 +70,8 @@ def lead_lag_profile(
         "lead_minutes": np.arange(-max_lead_minutes, max_lead_minutes + 1),
         "correlation": value,
         "standard_error": error,
-        "low": value - Z_95 * error,
-        "high": value + Z_95 * error,
+        "low": low,
+        "high": high,
         "pairs": pairs.astype(np.int64),
     }
     few = pl.lit(f"fewer_than_{LEAST_PAIRS}_pairs")
@@ -139,13 +144,30 @@ def _asymmetry_of(a: Floats, b: Floats, lead: int) -> tuple[float, float]:
     return (mean, error) if count >= LEAST_PAIRS else (float("nan"), float("nan"))
 
 
-def _robust_errors(futures: Floats, spot: Floats, pairs: Floats, max_lag: int) -> Floats:
-    a, b = _filled(_in_deviations(futures)), _filled(_in_deviations(spot))
+def _robust_errors(futures: Floats, spot: Floats, value: Floats, pairs: Floats) -> Floats:
+    """Return the standard error of each correlation, whatever the sizes of the returns.
+
+    Of ``ab - value (aa + bb) / 2``, the influence of a pair on its correlation; near 0 that is
+    the product ``ab`` of QUANT_SPEC 4.2.
+    """
+    max_lag = len(value) // 2
+    a, b = _in_deviations(futures), _in_deviations(spot)
+    known = [np.where(np.isnan(leg), 0.0, 1.0) for leg in (a, b)]
+    a, b = _filled(a), _filled(b)
+    mixed = lag_products(a**3, b, max_lag) + lag_products(a, b**3, max_lag)
+    both = lag_products(a**2, b**2, max_lag)
+    single = lag_products(a**4, known[1], max_lag) + lag_products(known[0], b**4, max_lag)
+    total = both - value * mixed + value**2 / 4.0 * (single + 2.0 * both)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = lag_products(a, b, max_lag) / pairs
-        squares = lag_products(a**2, b**2, max_lag) - pairs * mean**2
-        errors: Floats = np.sqrt(np.maximum(squares, 0.0)) / pairs
+        errors: Floats = np.sqrt(np.maximum(total, 0.0)) / pairs
     return errors
+
+
+def _interval(value: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """Return the 95 % interval by Fisher's transformation, so that it ends before 1."""
+    inside = np.clip(value, -LARGEST_CORRELATION, LARGEST_CORRELATION)
+    centre, half = np.arctanh(inside), Z_95 * error / (1.0 - inside**2)
+    return np.tanh(centre - half), np.tanh(centre + half)
 
 
 def _in_deviations(values: Floats) -> Floats:

@@ -155,7 +155,12 @@ class _Reading:
 
     @property
     def lead_minutes(self) -> int:
-        """The significant lead with the largest correlation; below 0 when spot moves first."""
+        """The significant lead with the largest correlation; below 0 when spot moves first.
+
+        One minute when the lead is below a bar: others are then significant by chance.
+        """
+        if self._is_below_a_bar:
+            return self._side
         signed = [lead if (self.asymmetry[lead] or 0.0) > 0 else -lead for lead in self.significant]
         return max(signed, key=lambda lead: self.correlation.get(lead, -1.0))
 
@@ -168,9 +173,9 @@ class _Reading:
         """The lead, and its standard error when it is below a bar."""
         first = self.asymmetry.get(1)
         both = self.correlation.get(0, 0.0) + self.correlation.get(self._side, 0.0)
-        if self.significant == [1] and first is not None and self.error and both > 0:
+        if self._is_below_a_bar and first is not None and self.error and both > 0:
             return BAR_SECONDS * first / both, BAR_SECONDS * self.error / both
-        return BAR_SECONDS * max(self.correlation, key=lambda lead: self.correlation[lead]), None
+        return BAR_SECONDS * self._peak, None
 
     @property
     def resolution_seconds(self) -> float | None:
@@ -185,6 +190,15 @@ class _Reading:
     def sessions_for_one_second(self) -> int | None:
         resolution = self.resolution_seconds
         return None if resolution is None else math.ceil(self.sessions * resolution**2)
+
+    @property
+    def _is_below_a_bar(self) -> bool:
+        """Whether futures and spot agree best within a bar of each other, one of them first."""
+        return 1 in self.significant and abs(self._peak) <= 1
+
+    @property
+    def _peak(self) -> int:
+        return max(self.correlation, key=lambda lead: self.correlation[lead])
 
     @property
     def _side(self) -> int:
@@ -241,6 +255,8 @@ def _found(read: _Reading, follower: Leg) -> dict[str, Any]:
 
 
 def _is_stale(lead_seconds: float, follower: Leg, tick_lead_seconds: float | None) -> bool:
+    if lead_seconds == 0.0:
+        return False
     gap = follower.trade_gap_seconds
     if gap is not None and gap >= STALE_SHARE * abs(lead_seconds):
         return True

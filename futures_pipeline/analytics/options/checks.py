@@ -21,6 +21,9 @@ SAME_INTEREST, LEAST_TRADED = 0.95, 20
 # Total variance is measured with an error: a smaller loss is no finding.
 LEAST_LOSS = 0.02
 LEAST_COVERAGE = 0.9
+# The strip of an ETF's options and VIX, of the index's, differ by dividends and the hour they
+# are taken at: recorded days, one quoted in the morning, 0.1 to 5 % of VIX.
+SAME_INDEX, MOST_FROM_VIX = "SPY", 0.1
 SMILES = {
     "symbol": pl.String(),
     "expiry": pl.Date(),
@@ -107,3 +110,24 @@ def thin_rounds(rounds: pl.DataFrame) -> pl.DataFrame:
     thin = asked.filter(pl.col("share") < LEAST_COVERAGE)
     named = ("symbol", "round_at", "asked", "answered", "share", "ended", "reason")
     return thin.select(named).sort("symbol", "round_at")
+
+
+def vix_gaps(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Return the days on which SPY's own VIX is over a tenth of VIX away from it.
+
+    ``statistics``: ``derived_statistics``. ``date``, ``vix_chain`` and ``vix_close`` (points),
+    ``share`` (their distance, a fraction of VIX). Nothing where one of them is not known.
+    """
+    index = statistics.filter(symbol=SAME_INDEX).drop_nulls(["vix_chain", "vix_close"])
+    away = (pl.col("vix_chain") / pl.col("vix_close") - 1).abs()
+    found = index.select("date", "vix_chain", "vix_close", share=away)
+    return found.filter(pl.col("share") > MOST_FROM_VIX).sort("date")
+
+
+def not_of_the_close(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose quotes are not those of a whole chain at the close.
+
+    ``symbol``, ``date``, ``quality``, ``quoted_at``, ``n_contracts``, ``n_clean``.
+    """
+    named = ("symbol", "date", "quality", "quoted_at", "n_contracts", "n_clean")
+    return statistics.filter(pl.col("quality") != "good").select(named).sort("symbol", "date")

@@ -53,13 +53,28 @@ def closing_rows(rows: pl.DataFrame, closes_at: datetime) -> pl.DataFrame:
         rows: ``option_snapshots`` of one session, in any order, duplicates and all.
         closes_at: NYSE's close of the session, UTC, aware.
 
-    Of several rows of one contract and round the one received last stands.
+    Of several rows of one contract and round the one received last stands. A symbol without
+    any row in that time stands as it was last quoted before: with its last row before the
+    close and the quarter of an hour before that.
     """
-    in_time = pl.col("timestamp").is_between(closes_at - CLOSING, closes_at)
-    late = rows.lazy().filter(in_time).select(READ).collect()
-    newest = late.filter(pl.col("round_at") == pl.col("round_at").max().over("contract"))
+    late = _quoted(rows, closes_at)
+    missing = sorted(set(rows["symbol"].unique()) - set(late["symbol"].unique()))
+    parts = [_last_quoted(rows, symbol, closes_at) for symbol in missing]
+    chosen = pl.concat([late, *parts])
+    newest = chosen.filter(pl.col("round_at") == pl.col("round_at").max().over("contract"))
     ordered = newest.sort(*CONTRACT, *LATEST)
     return ordered.filter((pl.col("contract") != pl.col("contract").shift(-1)).fill_null(True))
+
+
+def _last_quoted(rows: pl.DataFrame, symbol: str, closes_at: datetime) -> pl.DataFrame:
+    own = rows.filter(pl.col("symbol") == symbol, pl.col("timestamp") <= closes_at)
+    until = own.select(pl.col("timestamp").max()).item()
+    return own.select(READ) if until is None else _quoted(own, until)
+
+
+def _quoted(rows: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    in_time = pl.col("timestamp").is_between(until - CLOSING, until)
+    return rows.lazy().filter(in_time).select(READ).collect()
 
 
 def judge_quotes(rows: pl.DataFrame, session_date: date) -> pl.DataFrame:

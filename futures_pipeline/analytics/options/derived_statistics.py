@@ -11,7 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from futures_pipeline.analytics.options.cleaning import LEAST_DAYS, MOST_DAYS, OptionDay
+from futures_pipeline.analytics.options.cleaning import (
+    CLOSING,
+    LEAST_DAYS,
+    MOST_DAYS,
+    OptionDay,
+)
 from futures_pipeline.analytics.options.closing_numbers import (
     LEAST_CLEAN,
     ClosingChain,
@@ -33,7 +38,7 @@ from futures_pipeline.analytics.options.history import (
 from futures_pipeline.analytics.regimes import Reading, Regime, held_regime, regime_of
 
 PARTIAL_BELOW = 0.6
-GOOD, PARTIAL, INSUFFICIENT = "good", "partial", "insufficient"
+GOOD, EARLY, PARTIAL, INSUFFICIENT = "good", "early", "partial", "insufficient"
 MIXED = "mixed"
 # Sessions of each window.
 WINDOWS = {"30d": 30, "60d": 60, "90d": 90, "1y": 252}
@@ -91,6 +96,7 @@ SCHEMA: Mapping[str, pl.DataType] = {
     **{name: pl.Int64() for name in COUNTS},
     "greeks_source": pl.String(),
     "quality": pl.String(),
+    "quoted_at": pl.Datetime("us", "UTC"),
     "reasons": pl.String(),
 }
 
@@ -138,12 +144,13 @@ def derived_statistics(
         Volatilities are annualised fractions, ranks 0 to 100, ``trend_20d`` sigmas; the whole
         day's volume, the close's quotes. ``iv_n_...``: stored at-the-money volatilities in the
         window. ``reasons`` names every null number with its reason: ``iv_rank_90d
-        12_of_60_sessions; vix_close not_stored``. ``quality``: good; partial, below 60 % of
-        the contracts from 7 to 400 days clean; insufficient, below 20 of them.
+        12_of_60_sessions; vix_close not_stored``. ``quality``: good; early, last quoted over a
+        quarter of an hour before the close (``quoted_at``); partial, below 60 % of the
+        contracts from 7 to 400 days clean; insufficient, below 20 of them.
     """
     chain = closing_chain(rows, day)
     of_quotes, of_day = of_the_quotes(chain, symbols, day.rate), of_the_day(rows, symbols)
-    judged = quality(chain, symbols)
+    judged = quality(chain, symbols, day.closes_at)
     found = []
     for symbol in symbols:
         past = background.of(symbol)
@@ -166,25 +173,36 @@ def derived_statistics(
     return pl.DataFrame(found, schema=SCHEMA)
 
 
-def quality(chain: ClosingChain, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+def quality(
+    chain: ClosingChain, symbols: Sequence[str], closes_at: datetime
+) -> dict[str, dict[str, Any]]:
     """Return how many contracts each ETF has, how many are clean, and whether that will do.
 
-    ``greeks_source`` is ``mixed`` when not all greeks come from one place.
+    ``greeks_source`` is ``mixed`` when not all greeks come from one place; ``quoted_at``: of
+    the newest row.
     """
     usable = pl.col("dte").is_between(LEAST_DAYS, MOST_DAYS)
     counted = chain.judged.group_by("symbol").agg(
-        pl.len(), usable.sum().alias("usable"), pl.col("refused").is_null().sum().alias("clean")
+        pl.len(),
+        usable.sum().alias("usable"),
+        pl.col("refused").is_null().sum().alias("clean"),
+        pl.col("timestamp").max(),
     )
     counts = {symbol: rest for symbol, *rest in counted.iter_rows()}
     by_symbol = chain.valued.group_by("symbol").agg(pl.col("greeks_source").unique())
     sources = dict(by_symbol.iter_rows())
-    return {
-        symbol: {
-            **_judgement(*counts.get(symbol, (0, 0, 0))),
+    found = {}
+    for symbol in symbols:
+        contracts, of_use, clean, quoted_at = counts.get(symbol, (0, 0, 0, None))
+        is_early = quoted_at is not None and quoted_at < closes_at - CLOSING
+        found[symbol] = {
+            "n_contracts": contracts,
+            "n_clean": clean,
             "greeks_source": _source(set(sources.get(symbol, ())) - {MISSING}),
+            "quality": _grade(of_use, clean, is_early),
+            "quoted_at": quoted_at,
         }
-        for symbol in symbols
-    }
+    return found
 
 
 def _of_the_underlying(past: Background) -> Numbers:
@@ -221,10 +239,12 @@ def _regime(numbers: Numbers, past: Background) -> Regime:
     return held_regime(Regime(row["regime"]), yesterday, today)
 
 
-def _judgement(contracts: int, usable: int, clean: int) -> dict[str, Any]:
-    found = GOOD if clean >= PARTIAL_BELOW * usable else PARTIAL
-    found = found if clean >= LEAST_CLEAN else INSUFFICIENT
-    return {"n_contracts": contracts, "n_clean": clean, "quality": found}
+def _grade(usable: int, clean: int, is_early: bool) -> str:
+    if clean < LEAST_CLEAN:
+        return INSUFFICIENT
+    if clean < PARTIAL_BELOW * usable:
+        return PARTIAL
+    return EARLY if is_early else GOOD
 
 
 def _source(sources: set[str]) -> str | None:

@@ -17,6 +17,7 @@ from futures_pipeline.analytics.market_time import (
     with_session,
 )
 from futures_pipeline.analytics.reference_prices import reference_prices
+from futures_pipeline.analytics.returns.bad_ticks import with_bad_ticks
 from futures_pipeline.domain.errors import UnknownSymbol
 from futures_pipeline.domain.sessions import Timetable, TradingCalendar
 
@@ -32,6 +33,8 @@ RETURN_SCHEMA: Mapping[str, pl.DataType] = {
     "age_seconds": pl.Float64(),
     "log_return": pl.Float64(),
     "is_open": pl.Boolean(),
+    "is_outlier": pl.Boolean(),
+    "is_undone": pl.Boolean(),
     "reason": pl.String(),
 }
 
@@ -78,10 +81,12 @@ def grid_returns(
         is older than 5 minutes and than the interval; ``age_seconds`` its age, also then.
         ``log_return`` is a fraction, null with a ``reason``:
         ``closed`` (the market was shut at some moment of the interval; ``is_open`` is false),
-        ``no_price``, ``stale_price``, ``no_earlier_price`` or ``stale_earlier_price``.
+        ``no_price``, ``stale_price``, ``no_earlier_price``, ``stale_earlier_price`` or
+        ``bad_tick`` (it takes back an outlier). ``is_outlier`` and ``is_undone`` as of
+        ``with_bad_ticks``.
 
     No return crosses a session or a contract. No look-ahead: a row uses observations at or
-    before ``at``.
+    before ``at``, but for ``is_undone``, which uses the next one.
 
     Raises:
         UnknownSymbol: ``prices`` has a symbol without hours.
@@ -157,6 +162,7 @@ def _returns(sampled: pl.DataFrame, interval: timedelta) -> pl.DataFrame:
             .otherwise(pl.coalesce("reason_now", "reason_before")),
         )
         .with_columns(log_return=pl.when(pl.col("reason").is_null()).then("change"))
+        .pipe(with_bad_ticks)
         .select(pl.col(name).cast(dtype) for name, dtype in RETURN_SCHEMA.items())
     )
 

@@ -23,6 +23,7 @@ PAIR_SCHEMA: Mapping[str, pl.DataType] = {
     "return_futures": pl.Float64(),
     "return_spot": pl.Float64(),
     "both_open": pl.Boolean(),
+    "is_undone": pl.Boolean(),
     "reason": pl.String(),
 }
 
@@ -96,6 +97,8 @@ def paired_returns(front: pl.DataFrame, futures_symbol: str, spot_symbol: str) -
         which both were observed. ``price_*``: price units, null when unknown or stale.
         ``reason`` is null where both returns are known, else which leg's is not and why, as
         ``spot_stale_price``. ``both_open``: neither market was shut within the interval.
+        ``is_undone``: the next return of a leg takes this one back, so it was a bad tick;
+        known one return later only.
     """
     legs = [
         front.filter(symbol=symbol).select(
@@ -105,6 +108,7 @@ def paired_returns(front: pl.DataFrame, futures_symbol: str, spot_symbol: str) -
             pl.col("price").alias(f"price_{leg}"),
             pl.col("log_return").alias(f"return_{leg}"),
             pl.col("is_open").alias(f"open_{leg}"),
+            pl.col("is_undone").alias(f"undone_{leg}"),
             (pl.lit(f"{leg}_") + pl.col("reason")).alias(f"reason_{leg}"),
         )
         for leg, symbol in (("futures", futures_symbol), ("spot", spot_symbol))
@@ -113,6 +117,7 @@ def paired_returns(front: pl.DataFrame, futures_symbol: str, spot_symbol: str) -
     return (
         joined.with_columns(
             both_open=pl.col("open_futures") & pl.col("open_spot"),
+            is_undone=pl.col("undone_futures") | pl.col("undone_spot"),
             reason=pl.coalesce("reason_futures", "reason_spot"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in PAIR_SCHEMA.items())
@@ -124,7 +129,7 @@ def regular_sessions(pairs: pl.DataFrame, calendar: TradingCalendar) -> RegularS
     """Return the NYSE hours of a one-minute pair as arrays.
 
     ``pairs``: ``paired_returns`` of one-minute returns. A session date on which NYSE stays
-    shut is left out.
+    shut is left out; so is a price that the next minute shows to be a bad tick.
     """
     days = pairs["session_date"].unique().sort().to_list()
     regular = [session for day in days if (session := calendar.regular.on(day)) is not None]
@@ -148,7 +153,8 @@ def regular_sessions(pairs: pl.DataFrame, calendar: TradingCalendar) -> RegularS
     legs = []
     for leg in ("futures", "spot"):
         log_prices = np.full((len(regular), width), np.nan)
-        log_prices[where] = placed[f"price_{leg}"].log().cast(pl.Float64).to_numpy()
+        price = pl.when(~pl.col("is_undone")).then(f"price_{leg}")
+        log_prices[where] = placed.select(price).to_series().log().cast(pl.Float64).to_numpy()
         legs.append(log_prices)
     return RegularSessions(
         tuple(session.session_date for session in regular), legs[0], legs[1], tuple(minutes)

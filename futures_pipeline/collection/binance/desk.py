@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from futures_pipeline.collection.binance.rest import Offset, Rest, RestFailed
+from futures_pipeline.collection.binance.rest import Rest, RestFailed
 from futures_pipeline.collection.binance.rows import (
     ASKED,
     MINUTE,
@@ -15,6 +15,7 @@ from futures_pipeline.collection.binance.rows import (
     listed_pair,
 )
 from futures_pipeline.collection.broker.codes import Meaning, Outcome
+from futures_pipeline.collection.clock_offset import Offset
 from futures_pipeline.collection.history.desk import after_failure
 from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.history.ledger import Span

@@ -27,7 +27,7 @@ STREAMS = ("aggTrade", "kline_1m", "bookTicker")
 # connection is cut after 24 hours; whoever does not hear a bar every two seconds hears nothing.
 CONNECTIONS = RateLimit(requests=250, per_seconds=300.0)
 LONGEST_LIFE = timedelta(hours=23, minutes=50)
-SILENCE_SECONDS, SHORTEST_SILENCE_MACHINE_SECONDS = 10.0, 1.0
+SILENCE_SECONDS, SHORTEST_SILENCE_MACHINE_SECONDS = 10.0, 3.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, SHORTEST_WAIT_MACHINE_SECONDS = 0.1, 30.0, 0.02
 OPEN_TIMEOUT_SECONDS, CLOSE_TIMEOUT_SECONDS = 10.0, 1.0
 
@@ -126,13 +126,15 @@ class Line:
 class Feed:
     """Opens a line whenever there is none, or the one there is is about to end.
 
-    ``lost_at`` is since when no line speaks, None while one does.
+    ``lost_at`` is since when no line speaks, None while one does. ``since``: when a line came
+    up or was lost, None before the first.
     """
 
     def __init__(
         self, url: str, names: Sequence[str], clock: Clock, take: Callable[[Message], None]
     ) -> None:
         self.lost_at: datetime | None = clock.now()
+        self.since: datetime | None = None
         self.reason = "not connected yet"
         self.connections = 0
         self.malformed = 0
@@ -175,6 +177,8 @@ class Feed:
                 await self._lost(current)
                 return None
             return current
+        if self.lost_at is not None:
+            self.since = self._clock.now()
         self._failures, self.lost_at = 0, None
         self.connections += 1
         if current is not None:
@@ -183,7 +187,8 @@ class Feed:
         return line
 
     async def _lost(self, line: Line) -> None:
-        self.lost_at, self.reason = self._clock.now(), line.reason
+        self.lost_at = self.since = self._clock.now()
+        self.reason = line.reason
         log.warning("feed_lost source=binance reason=%r", line.reason)
         await self._end(line)
 

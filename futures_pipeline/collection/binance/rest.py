@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -20,6 +19,8 @@ from futures_pipeline.collection.binance.messages import (
     trade_list,
 )
 from futures_pipeline.collection.broker.pacing import Gate, RateLimit
+from futures_pipeline.collection.clock_offset import Offset, offset_of
+from futures_pipeline.config.binance import LOOPBACK
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import PipelineError
 
@@ -36,7 +37,6 @@ UNTOLD_WAIT_SECONDS = {TOO_MANY: 60.0, BANNED: 300.0}
 MINUTE, MILLISECOND = timedelta(minutes=1), timedelta(milliseconds=1)
 Query = Mapping[str, str | int]
 Found = TypeVar("Found")
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 log = logging.getLogger(__name__)
 # The library tells of every single request at INFO.
@@ -50,14 +50,6 @@ class RestFailed(PipelineError):
         super().__init__(f"{subject}: {text}")
         self.kind = kind
         self.is_final = is_final
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """How far the exchange's clock is ahead of ours, in market seconds, give or take."""
-
-    seconds: float
-    uncertainty_seconds: float
 
 
 class Rest:
@@ -127,10 +119,8 @@ class Rest:
             response = await self._send("/api/v3/time", {})
         finally:
             self._gate.leave(use, self._clock.now().timestamp())
-        half = (self._clock.now() - asked_at) / 2
-        theirs = _read(server_time, response.content)
-        second = timedelta(seconds=1)
-        return Offset((theirs - asked_at - half) / second, half / second)
+        answered_at = self._clock.now()
+        return offset_of(_read(server_time, response.content), asked_at, answered_at)
 
     async def _get(self, path: str, query: Query, weight: int) -> bytes:
         use = await self._gate.enter(weight)

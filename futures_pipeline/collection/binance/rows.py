@@ -7,7 +7,8 @@ from typing import Any
 import ib_async
 
 from futures_pipeline.collection.binance.messages import Book, Kline, Trade
-from futures_pipeline.collection.normalize import Listed
+from futures_pipeline.collection.normalize import Listed, age_seconds
+from futures_pipeline.collection.source_health import StreamHealth
 from futures_pipeline.domain.instruments import pair
 
 MINUTE = timedelta(minutes=1)
@@ -37,6 +38,18 @@ class State:
     trade: Trade | None = None
     book: Book | None = None
     heard_at: datetime | None = None
+
+    def age_seconds(self, now: datetime) -> float:
+        """Return the market seconds since anything was heard; infinity when nothing ever was."""
+        return float("inf") if self.heard_at is None else age_seconds(self.heard_at, now)
+
+    def health(self, symbol: str, oldest_seconds: float, now: datetime) -> StreamHealth:
+        """Return how the pair's streams are; ``oldest_seconds``: how old a price still is one."""
+        state = "waiting" if self.heard_at is None else "silent"
+        if self.age_seconds(now) <= oldest_seconds:
+            state = "live"
+        data_type = LIVE if self.heard_at else None
+        return StreamHealth(symbol, symbol, True, state, self.heard_at, data_type)
 
 
 def kline_row(symbol: str, kline: Kline, source: str, received_at: datetime) -> dict[str, Any]:

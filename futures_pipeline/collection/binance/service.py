@@ -11,12 +11,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from futures_pipeline.analytics.market_time import without_pauses
 from futures_pipeline.collection.binance.desk import PAIR_BARS, Desk
 from futures_pipeline.collection.binance.feed import Feed
-from futures_pipeline.collection.binance.messages import Kline, Message, Shutdown, Trade
+from futures_pipeline.collection.binance.messages import Book, Kline, Message, Shutdown, Trade
 from futures_pipeline.collection.binance.rest import Rest, RestFailed
 from futures_pipeline.collection.binance.rows import (
     STREAMED,
@@ -27,10 +27,12 @@ from futures_pipeline.collection.binance.rows import (
     snapshot_row,
 )
 from futures_pipeline.collection.binance.trades import OrderedTrades
+from futures_pipeline.collection.clock_offset import Offset
 from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.normalize import age_seconds, to_batches
 from futures_pipeline.collection.outages import Outages, Subject
-from futures_pipeline.config import CollectionSettings
+from futures_pipeline.collection.source_health import SourceHealth
+from futures_pipeline.config import BinanceSettings, CollectionSettings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
@@ -47,23 +49,8 @@ STALE_SECONDS, STALE_MACHINE_SECONDS = 30.0, 3.0
 OUTAGE_SECONDS = 5.0
 LOOK_EVERY_SECONDS, LOOK_EVERY_MACHINE_SECONDS = 5.0, 0.2
 START_AGAIN_SECONDS = 5.0
-# Beyond this the two clocks disagree about which minute it is; a person should look.
-MOST_OFFSET_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
-
-
-class BinanceSettings(Protocol):
-    """The settings this needs: public hosts, and pairs such as BTC/USDT."""
-
-    @property
-    def stream_url(self) -> str: ...
-
-    @property
-    def rest_url(self) -> str: ...
-
-    @property
-    def symbols(self) -> tuple[str, ...]: ...
 
 
 def ignore(trade: Trade) -> None:
@@ -71,8 +58,16 @@ def ignore(trade: Trade) -> None:
     del trade
 
 
+def ignore_book(book: Book, at: datetime) -> None:
+    """Listen to no quote."""
+    del book, at
+
+
 class PairCollector:
-    """Collects pairs until cancelled; ``on_trade`` hears every trade, in order and once."""
+    """Collects pairs until cancelled; ``on_trade`` hears every trade, in order and once.
+
+    ``on_book`` hears every quote as it comes.
+    """
 
     def __init__(
         self,
@@ -89,8 +84,11 @@ class PairCollector:
         self._collection = collection
         self._spool = spool
         self._clock = clock
+        self.on_book: Callable[[Book, datetime], None] = ignore_book
+        self.keeper = Keeper(spool, self._calendar, clock)
         self._on_trade = on_trade
-        self._keeper = Keeper(spool, self._calendar, clock)
+        self._feed: Feed | None = None
+        self._offset: Offset | None = None
         self._outages = Outages(self._calendar)
         self._symbols = {exchange_name(symbol): symbol for symbol in settings.symbols}
         self._states = {name: State() for name in self._symbols}
@@ -120,12 +118,13 @@ class PairCollector:
     async def _attend(self) -> None:
         async with Rest(self._settings.rest_url, self._clock) as rest:
             feed = Feed(self._settings.stream_url, list(self._symbols), self._clock, self._take)
+            self._feed = feed
             self._trades = {
                 name: OrderedTrades(name, rest, self._clock, partial(self._deliver, name))
                 for name in self._symbols
             }
             desk = Desk(
-                rest, self._keeper, self._outages, self._clock, self._collection.max_attempts
+                rest, self.keeper, self._outages, self._clock, self._collection.max_attempts
             )
             await self._together(
                 feed.run(),
@@ -164,6 +163,7 @@ class PairCollector:
             self._minutes.append(kline_row(symbol, message, STREAMED, state.heard_at))
         else:
             state.book = message
+            self.on_book(message, state.heard_at)
 
     def _deliver(self, name: str, trade: Trade) -> None:
         self._states[name].trade = trade
@@ -180,11 +180,11 @@ class PairCollector:
 
     def _snapshots(self, now: datetime) -> list[dict[str, Any]]:
         """Return a row of every pair that has been heard lately."""
-        oldest = STALE_SECONDS + STALE_MACHINE_SECONDS / self._clock.system_seconds(1.0)
+        oldest = self._oldest()
         return [
             snapshot_row(symbol, self._states[name], now)
             for name, symbol in self._symbols.items()
-            if _age(self._states[name].heard_at, now) <= oldest
+            if self._states[name].age_seconds(now) <= oldest
             and (self._states[name].trade or self._states[name].book)
         ]
 
@@ -192,7 +192,7 @@ class PairCollector:
         now = self._clock.now()
         minutes, self._minutes = self._minutes, []
         batches = to_batches(CRYPTO_SNAPSHOTS.name, snapshots, self._calendar, "timestamp")
-        self._keeper.keep([], minutes, [*batches, *self._outages.take_batches(now)])
+        self.keeper.keep([], minutes, [*batches, *self._outages.take_batches(now)])
         self._kept.update(("bars", row["symbol"]) for row in minutes)
         self._kept.update(("snapshots", row["symbol"]) for row in snapshots)
 
@@ -213,7 +213,7 @@ class PairCollector:
         sessions = self._sessions(now)
         if self._session_date != sessions[-1].session_date:
             self._session_date = sessions[-1].session_date
-            self._keeper.ledger.forget_before(sessions[0].session_date)
+            self.keeper.ledger.forget_before(sessions[0].session_date)
             self._spool.forget([PAIR_BARS], now - KEEP_ENDED_REQUESTS)
         asked = desk.ask(self._symbols.values(), sessions)
         if asked:
@@ -221,17 +221,11 @@ class PairCollector:
 
     async def _compare_clocks(self, desk: Desk) -> None:
         try:
-            desk.offset = found = await desk.rest.offset()
+            desk.offset = self._offset = found = await desk.rest.offset()
         except RestFailed as error:
             log.warning("clock_not_compared source=binance reason=%r", str(error))
             return
-        is_off = abs(found.seconds) - found.uncertainty_seconds > MOST_OFFSET_SECONDS
-        log.log(
-            logging.WARNING if is_off else logging.INFO,
-            "clock_compared source=binance ahead_seconds=%.3f uncertainty_seconds=%.3f",
-            found.seconds,
-            found.uncertainty_seconds,
-        )
+        found.tell("binance")
 
     def _sessions(self, now: datetime) -> list[Session]:
         """Return the sessions whose minutes are watched, the present one last."""
@@ -249,8 +243,8 @@ class PairCollector:
                 symbol,
                 self._kept["snapshots", symbol],
                 self._kept["bars", symbol],
-                self._keeper.lacks(listed_pair(symbol), session),
-                _age(self._states[name].heard_at, now),
+                self.keeper.lacks(listed_pair(symbol), session),
+                self._states[name].age_seconds(now),
                 sequence.delivered,
                 sequence.repeated,
                 sequence.skipped,
@@ -276,7 +270,23 @@ class PairCollector:
                     )
             await asyncio.sleep(pause)
 
+    def health(self, now: datetime) -> SourceHealth:
+        """Return how the exchange's streams are, for who listens live."""
+        feed = self._feed
+        is_up = feed is not None and feed.lost_at is None
+        return SourceHealth(
+            source="binance",
+            is_up=is_up,
+            since=feed.since if feed else None,
+            trouble=None if is_up else Cause.CONNECTION_LOST.value,
+            text=None if is_up or feed is None else feed.reason,
+            offset=self._offset,
+            streams=[
+                self._states[name].health(symbol, self._oldest(), now)
+                for name, symbol in self._symbols.items()
+            ],
+        )
 
-def _age(heard_at: datetime | None, now: datetime) -> float:
-    """Return the seconds since something was heard; infinity when nothing ever was."""
-    return float("inf") if heard_at is None else age_seconds(heard_at, now)
+    def _oldest(self) -> float:
+        """Return for how many market seconds what a pair said is its price now."""
+        return STALE_SECONDS + STALE_MACHINE_SECONDS / self._clock.system_seconds(1.0)

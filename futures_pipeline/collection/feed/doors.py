@@ -21,6 +21,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """A request: ``target`` is path and query; ``headers`` all values by name in lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a request is not taken."""
 
@@ -28,32 +37,28 @@ class Refusal:
     reason: str
 
 
-def answer(
-    target: str,
-    headers: Mapping[str, Sequence[str]],
-    port: int,
-    listeners: int,
-    symbols: Collection[str],
-) -> Asked | Refusal:
+def answer(knock: Knock, port: int, listeners: int, symbols: Collection[str]) -> Asked | Refusal:
     """Return what is asked for, or why it is refused.
 
     Args:
-        target: path and query of the request.
-        headers: all values of each header, names in lower case.
+        knock: the request.
         port: the feed's own.
         listeners: how many there are already.
         symbols: those that can be asked for, in the order they are told.
     """
     hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
-    if len(host := headers.get("host", ())) != 1 or host[0].lower() not in hosts:
+    host, origins = knock.headers.get("host", ()), knock.headers.get("origin", ())
+    if len(host) != 1 or host[0].lower() not in hosts:
         return Refusal(HTTPStatus.FORBIDDEN, f"Host has to be 127.0.0.1:{port}")
     own_pages = {f"http://{name}" for name in hosts}
-    if not {origin.lower() for origin in headers.get("origin", ())} <= own_pages:
+    if not {origin.lower() for origin in origins} <= own_pages:
         return Refusal(HTTPStatus.FORBIDDEN, "pages of other addresses may not listen")
-    url = urlsplit(target)
+    if knock.method != "GET":
+        return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "the feed is asked with GET")
+    url = urlsplit(knock.target)
     if url.path != PATH:
         return Refusal(HTTPStatus.NOT_FOUND, f"the feed is at {PATH}")
-    if "websocket" not in {text.lower() for text in headers.get("upgrade", ())}:
+    if "websocket" not in {text.lower() for text in knock.headers.get("upgrade", ())}:
         return Refusal(HTTPStatus.UPGRADE_REQUIRED, "the feed is a WebSocket")
     if listeners >= MOST_LISTENERS:
         return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{MOST_LISTENERS} listen already")

@@ -14,7 +14,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from futures_pipeline.collection.feed.doors import Asked, Refusal, answer
+from futures_pipeline.collection.feed.doors import Asked, Knock, Refusal, answer
 from futures_pipeline.collection.feed.tape import Listener, Tape
 from futures_pipeline.collection.feed.updates import Whole, machine_ms, milliseconds
 from futures_pipeline.domain.clock import Clock
@@ -90,8 +90,8 @@ class FeedServer:
     def _answer(self, request: Request) -> Asked | Refusal:
         names = {name.lower() for name in request.headers}
         headers = {name: request.headers.get_all(name) for name in names}
-        symbols = list(self._tape.instruments)
-        return answer(request.path, headers, self.port, len(self._tape.listeners), symbols)
+        knock = Knock(request.method, request.path, headers)
+        return answer(knock, self.port, len(self._tape.listeners), list(self._tape.instruments))
 
     async def _serve(self, connection: ServerConnection) -> None:
         asked = None if connection.request is None else self._answer(connection.request)
@@ -108,7 +108,9 @@ class FeedServer:
         finally:
             self._tape.forget(listener)
             writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            (outcome,) = await asyncio.gather(writer, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                log.error("feed_listener_failed reason=%r", outcome)
 
     async def _write(self, connection: ServerConnection, listener: Listener) -> None:
         numbers = count(1)
@@ -121,9 +123,10 @@ class FeedServer:
                     await _send(connection, next(numbers), update.as_json())
         except TimeoutError:
             log.warning("feed_listener_dropped reason=too_slow seconds=%.0f", SLOW_SECONDS)
-            connection.transport.abort()
         except ConnectionClosed:
             pass
+        finally:
+            connection.transport.abort()
 
     async def _tell_health(self) -> None:
         while True:

@@ -4,11 +4,17 @@ A moment without a direction (hold, neutral) is a call of 0: it is graded as wel
 base rate is over all moments, not over those that were chosen.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
+from futures_pipeline.decisions.rules.rule import Family
+from futures_pipeline.decisions.trace import Outcome
+
 PREMARKET, FUTURES, DECISIONS, SHADOW = "premarket", "futures_signal", "decision", "shadow"
+WITH_FUTURES, WITHOUT_FUTURES = "with_futures", "without_futures"
 
 CALL_SCHEMA: Mapping[str, pl.DataType] = {
     "symbol": pl.String(),
@@ -58,6 +64,40 @@ def decision_calls(decisions: pl.DataFrame) -> pl.DataFrame:
         rule="shadow_rule",
     )
     return pl.concat([acted, shadows])
+
+
+def compared_calls(decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return each decision twice: as it were without the evidence gate, and without futures.
+
+    Read from the trace: the first rule that matched, and the first of those that do not rest
+    on futures. Moments under an early warning are left out: futures changed what every rule
+    was told, so what the others would have done is not in the trace.
+    """
+    overridden = pl.col("metadata").str.json_path_match("$.outlook_override") == "true"
+    kept = decisions.filter(~overridden.fill_null(False))
+    traces = [json.loads(text) for text in kept["trace"]]
+    told = pl.col("metadata").str.json_path_match("$.futures_signal")
+    plain = kept.with_columns(futures_direction=_sign(told), confidence=pl.lit(None, pl.Float64()))
+    parts = []
+    for source, families in (
+        (WITH_FUTURES, [family.name.lower() for family in Family]),
+        (WITHOUT_FUTURES, [Family.ENHANCED.name.lower()]),
+    ):
+        first = [_first_match(trace, families) for trace in traces]
+        said = plain.with_columns(
+            pl.Series("direction", [line.get("direction") for line in first], pl.String),
+            pl.Series("rule", [line.get("rule") for line in first], pl.String),
+        )
+        parts.append(_calls(said, source, "direction", rule="rule"))
+    return pl.concat(parts)
+
+
+def _first_match(trace: Sequence[Mapping[str, Any]], families: Sequence[str]) -> Mapping[str, Any]:
+    """Return the first line of some families that matched and was not blocked, or nothing."""
+    matched = (Outcome.CHOSEN.value, Outcome.LATER.value, Outcome.SHADOW.value)
+    return next(
+        (line for line in trace if line["outcome"] in matched and line["family"] in families), {}
+    )
 
 
 def _calls(rows: pl.DataFrame, source: str, said: str, rule: str | None) -> pl.DataFrame:

@@ -58,6 +58,36 @@ def premarket_ticks(day: date, calendar: TradingCalendar) -> list[datetime]:
     return [*ticks, new_york(day, *FINAL_TICK)]
 
 
+def futures_ticks(day: date, calendar: TradingCalendar) -> list[datetime]:
+    """Return when the futures signal of a day is computed, UTC: every 5 minutes of NYSE's hours.
+
+    >>> from futures_pipeline.domain.calendar import load_calendar
+    >>> calendar = load_calendar(date(2025, 1, 2), date(2025, 1, 31))
+    >>> [len(futures_ticks(date(2025, 1, day), calendar)) for day in (8, 9, 10)]
+    [78, 0, 78]
+    """
+    session = calendar.regular.on(day)
+    if session is None:
+        return []
+    count = (session.closes_at - session.opens_at) // FUTURES_EVERY
+    return [session.opens_at + number * FUTURES_EVERY for number in range(count)]
+
+
+def decision_ticks(day: date, calendar: TradingCalendar) -> list[datetime]:
+    """Return when decisions of a day are taken, UTC: with the night's last signal, then in hours.
+
+    At 09:25 New York and every 5 minutes of NYSE's hours.
+    """
+    return [*premarket_ticks(day, calendar)[-1:], *futures_ticks(day, calendar)]
+
+
+def newest_tick(until: datetime, globex: Timetable) -> datetime | None:
+    """Return the newest fifth minute by a moment, None where Globex was shut before it."""
+    minutes = until.minute % (WARNINGS_EVERY // timedelta(minutes=1))
+    tick = until.replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+    return tick if globex.is_open(tick - WARNINGS_EVERY) else None
+
+
 def new_york_date(moment: datetime) -> date:
     """Return the calendar date in New York."""
     return moment.astimezone(NEW_YORK).date()

@@ -16,6 +16,8 @@ from futures_pipeline.orchestration.analysis.checks import (
     labels_spec,
 )
 from futures_pipeline.orchestration.analysis.found import (
+    COMPARED_DAYS,
+    HEATMAP_SESSIONS,
     POOLED_SESSIONS,
     ROLLING_SESSIONS,
     Found,
@@ -35,6 +37,7 @@ from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.lake import CommitConflict, Once
 from futures_pipeline.storage.tables import (
     BARS_1M,
+    CORRELATION_DAYS,
     CORRELATION_HEATMAP,
     CORRELATION_MATRIX,
     CORRELATIONS,
@@ -77,7 +80,7 @@ class Analysis:
 ROLLING = Analysis(
     tables=(CORRELATIONS, DIVERGENCES, SPREADS),
     sessions=lambda _: ROLLING_SESSIONS,
-    draw={CORRELATIONS.name: charts.rolling_chart},
+    draw={CORRELATIONS.name: charts.rolling_chart, SPREADS.name: charts.spread_chart},
     check=(index_pairs_spec(), index_pairs_result),
 )
 MATRIX = Analysis(
@@ -86,8 +89,8 @@ MATRIX = Analysis(
     draw={CORRELATION_MATRIX.name: charts.matrix_chart},
 )
 HEATMAP = Analysis(
-    tables=(CORRELATION_HEATMAP,),
-    sessions=lambda _: POOLED_SESSIONS,
+    tables=(CORRELATION_HEATMAP, CORRELATION_DAYS),
+    sessions=lambda _: max(COMPARED_DAYS, *HEATMAP_SESSIONS.values()),
     draw={CORRELATION_HEATMAP.name: charts.heatmap_chart},
 )
 LEADS = Analysis(
@@ -99,6 +102,7 @@ LEADS = Analysis(
 VALUE = Analysis(
     tables=(PREDICTIVE_VALUE,),
     sessions=lambda settings: settings.sessions,
+    draw={PREDICTIVE_VALUE.name: charts.value_chart},
     after=(LEAD_LAG.name,),
 )
 

@@ -1,4 +1,4 @@
-"""Pictures of the analysis: a rolling line, a heat-map and a lead-lag profile."""
+"""Pictures of the analysis, a panel a pair; what they show is written below them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from futures_pipeline.analytics.correlation.estimate import Z_95
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.orchestration.reporting import POINTS_A_LINE, picture
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 6.4, 2.6
+# Where the line below which a pair diverges is worth its place.
+NEAR_DIVERGENCE = 0.5
 Chart = dg.MetadataValue | None
 
 
@@ -21,49 +24,95 @@ def rolling_chart(readings: pl.DataFrame) -> Chart:
     """Return the correlation of 60 one-minute returns with its interval, a panel a pair."""
     shown = readings.filter(timeframe_minutes=1, window=60).drop_nulls("correlation")
     figure, panels = _panels(shown)
-    for axes, (name, of_pair) in panels:
+    for (axes,), (name, of_pair) in panels:
         line = of_pair.sort("at").gather_every(1 + of_pair.height // POINTS_A_LINE)
-        at = line["at"].to_list()
-        axes.fill_between(at, line["low"].to_list(), line["high"].to_list(), alpha=0.25)
+        at, low = line["at"].to_list(), line["low"].to_list()
+        axes.fill_between(at, low, line["high"].to_list(), alpha=0.25)
         axes.plot(at, line["correlation"].to_list(), linewidth=1.0)
-        axes.axhline(0.2, linestyle=":", linewidth=0.8, color="tab:red")
+        if min(low) < NEAR_DIVERGENCE:
+            axes.axhline(0.2, linestyle=":", linewidth=0.8, color="tab:red")
         axes.set_title(name, fontsize=8)
         axes.xaxis.set_major_formatter(_clock())
     return _picture(figure, "correlation over 60 minutes, 95 % interval, New York time")
 
 
 def profile_chart(profile: pl.DataFrame) -> Chart:
-    """Return the correlation at each lead with its interval, before the band of the placebo."""
-    figure, panels = _panels(profile.drop_nulls("correlation"))
-    for axes, (name, of_pair) in panels:
+    """Return the correlation at each lead, and by how much futures move first at it.
+
+    Both with their intervals, before the band of the placebo; significant leads are marked.
+    """
+    figure, panels = _panels(profile.drop_nulls("correlation"), columns=2)
+    for (left, right), (name, of_pair) in panels:
         rows = of_pair.sort("lead_minutes")
-        leads = rows["lead_minutes"].to_list()
-        band = [_numbers(rows, f"placebo_{side}") for side in ("low", "high")]
-        axes.fill_between(leads, *band, color="0.8", label="sessions paired at random, 95 %")
-        ends = [_numbers(rows, side) for side in ("low", "high")]
-        axes.vlines(leads, *ends, linewidth=0.8, color="tab:blue")
-        axes.plot(leads, rows["correlation"].to_list(), ".", markersize=2.5, color="tab:blue")
-        found = rows.filter(pl.col("is_significant"))
-        axes.plot(
-            *_columns(found, "lead_minutes", "correlation"), "o", markersize=4, color="tab:red"
-        )
-        axes.set_title(f"{name}: minutes by which futures move first", fontsize=8)
-    return _picture(figure, "correlation by lead, placebo in grey, significant leads in red")
+        _with_placebo(left, rows, "correlation", ("low", "high"))
+        left.set_title(f"{name}: correlation by lead", fontsize=8)
+        error = Z_95 * pl.col("asymmetry_error")
+        ends = {"least": pl.col("asymmetry") - error, "most": pl.col("asymmetry") + error}
+        _with_placebo(right, rows.with_columns(**ends), "asymmetry", ("least", "most"))
+        right.set_title("futures first less spot first", fontsize=8)
+    label = "minutes by which futures move first; grey: sessions paired at random; red: significant"
+    return _picture(figure, label)
+
+
+def _with_placebo(axes: Any, rows: pl.DataFrame, value: str, ends: tuple[str, str]) -> None:
+    """Draw a value of each lead with its interval before the band of the placebo."""
+    known = rows.drop_nulls(value)
+    leads = known["lead_minutes"].to_list()
+    prefix = "placebo_" if value == "correlation" else f"placebo_{value}_"
+    band = [_numbers(known, f"{prefix}{side}") for side in ("low", "high")]
+    axes.fill_between(leads, *band, color="0.75")
+    for lead in known.filter("is_significant")["lead_minutes"]:
+        axes.axvline(lead, color="tab:red", linewidth=1.5)
+    axes.vlines(leads, *(_numbers(known, end) for end in ends), linewidth=0.8, color="tab:blue")
+    axes.plot(leads, known[value].to_list(), ".", markersize=2.5, color="tab:blue")
+
+
+def value_chart(horizons: pl.DataFrame) -> Chart:
+    """Return the rank correlation of each horizon with its interval and what would pay."""
+    figure, panels = _panels(horizons.drop_nulls("ic"))
+    for (axes,), (name, of_pair) in panels:
+        rows = of_pair.sort("horizon_minutes")
+        place = list(range(rows.height))
+        axes.vlines(place, _numbers(rows, "ic_ci_low"), _numbers(rows, "ic_ci_high"))
+        axes.plot(place, rows["ic"].to_list(), "o", markersize=4)
+        axes.plot(place, _numbers(rows, "break_even_ic"), "_", markersize=24, color="tab:red")
+        axes.axhline(0.0, linewidth=0.8, color="0.4")
+        said = zip(rows["horizon_minutes"], rows["verdict"], strict=True)
+        axes.set_xticks(place, [f"{m} min\n{v.replace('_', ' ').lower()}" for m, v in said])
+        axes.set_title(name, fontsize=8)
+    return _picture(figure, "rank correlation with its 95 % interval; red: what pays the costs")
+
+
+def spread_chart(spreads: pl.DataFrame) -> Chart:
+    """Return the distance of each spread from its usual, with the bands of wide and closed."""
+    figure, panels = _panels(spreads.drop_nulls("z"))
+    for (axes,), (name, of_pair) in panels:
+        rows = of_pair.sort("at")
+        axes.axhspan(-0.5, 0.5, color="0.85")
+        for band in (-2.0, 2.0):
+            axes.axhline(band, linestyle=":", linewidth=0.8, color="tab:red")
+        axes.plot(rows["at"].to_list(), rows["z"].to_list(), marker=".", linewidth=1.0)
+        axes.set_title(f"{name}: {rows['label'][-1].replace('_', ' ')}", fontsize=8)
+        axes.xaxis.set_major_formatter(_clock())
+    return _picture(figure, "spread in standard deviations, New York time; wide beyond 2")
 
 
 def heatmap_chart(cells: pl.DataFrame) -> Chart:
     """Return the correlation by New York hour and timeframe, a panel a pair; masked is white."""
     figure, panels = _panels(cells.filter(grouped_by="hour"))
-    for axes, (name, of_pair) in panels:
+    for (axes,), (name, of_pair) in panels:
         grid = of_pair.pivot("cell", index="timeframe_minutes", values="correlation")
         values = grid.sort("timeframe_minutes").drop("timeframe_minutes")
         hours = sorted(values.columns)
         image = values.select(hours).cast(pl.Float64).to_numpy()
-        axes.imshow(image, vmin=-1.0, vmax=1.0, cmap="RdYlGn", aspect="auto")
+        drawn = axes.imshow(image, vmin=-1.0, vmax=1.0, cmap="RdYlGn", aspect="auto")
+        axes.figure.colorbar(drawn, ax=axes).ax.tick_params(labelsize=7)
         axes.set_xticks(range(0, len(hours), 3), hours[::3])
-        axes.set_yticks(range(grid.height), [f"{m} min" for m in sorted(grid["timeframe_minutes"])])
-        axes.set_title(f"{name}: hour, New York", fontsize=8)
-    return _picture(figure, "correlation by hour and timeframe, red -1 to green 1")
+        of = of_pair.group_by("timeframe_minutes").agg(pl.col("sessions").max()).sort(pl.all())
+        names = [f"{minutes} min, {count} sessions" for minutes, count in of.rows()]
+        axes.set_yticks(range(of.height), names)
+        axes.set_title(name, fontsize=8)
+    return _picture(figure, "correlation by hour, New York; white: fewer than 30 pairs")
 
 
 def matrix_chart(cells: pl.DataFrame) -> Chart:
@@ -80,24 +129,27 @@ def matrix_chart(cells: pl.DataFrame) -> Chart:
         image[names.index(column), names.index(row)] = value
     figure = _figure(1)
     axes = figure.subplots()
-    axes.imshow(image, vmin=-1.0, vmax=1.0, cmap="RdYlGn")
+    axes.imshow(image, vmin=-1.0, vmax=1.0, cmap="RdYlGn", aspect="auto")
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
+    axes.tick_params(labelsize=7)
     for (row, column), value in np.ndenumerate(image):
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7)
-    return _picture(figure, f"correlation of {shown['timeframe_minutes'][0]}-minute returns")
+        ink = "white" if abs(value) > 0.8 else "black"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=ink)
+    minutes, most = shown.select("timeframe_minutes", pl.col("sessions").max()).row(0)
+    return _picture(figure, f"correlation of {minutes}-minute returns, up to {most} sessions")
 
 
 def _panels(
-    rows: pl.DataFrame,
+    rows: pl.DataFrame, columns: int = 1
 ) -> tuple["Figure | None", Sequence[tuple[Any, tuple[str, pl.DataFrame]]]]:
-    """Return a picture and, for each pair with rows, its axes, name and rows."""
+    """Return a picture and, for each pair with rows, its panels, name and rows."""
     by_pair = [(str(name), part) for (name,), part in rows.group_by("pair", maintain_order=True)]
     if not by_pair:
         return None, []
     figure = _figure(len(by_pair))
-    axes = figure.subplots(len(by_pair), squeeze=False)[:, 0]
-    for panel in axes:
+    axes = figure.subplots(len(by_pair), columns, squeeze=False)
+    for panel in axes.flat:
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
     return figure, list(zip(axes, by_pair, strict=True))
@@ -110,7 +162,10 @@ def _figure(panels: int) -> "Figure":
 
 
 def _picture(figure: "Figure | None", label: str) -> Chart:
-    return None if figure is None else picture(figure, label)
+    if figure is None:
+        return None
+    figure.supxlabel(label, fontsize=8)
+    return picture(figure, label)
 
 
 def _clock() -> Any:
@@ -121,7 +176,3 @@ def _clock() -> Any:
 
 def _numbers(rows: pl.DataFrame, name: str) -> list[float]:
     return rows[name].cast(pl.Float64).fill_null(float("nan")).to_list()
-
-
-def _columns(rows: pl.DataFrame, *names: str) -> list[list[float]]:
-    return [_numbers(rows, name) for name in names]

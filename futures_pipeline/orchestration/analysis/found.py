@@ -11,6 +11,11 @@ import polars as pl
 USUAL_SESSIONS = 20
 ROLLING_SESSIONS = USUAL_SESSIONS + 2
 POOLED_SESSIONS = 20
+# Sessions that a cell of the heat-map pools, by the minutes of a return. A cell needs 30 pairs,
+# and from an hour on a session gives it one at most.
+HEATMAP_SESSIONS: Mapping[int, int] = {1: 20, 5: 20, 15: 20, 60: 60, 240: 60}
+# Sessions among which two kinds are looked for.
+COMPARED_DAYS = 60
 
 Days = Sequence[date]
 

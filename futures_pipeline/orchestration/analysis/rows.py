@@ -20,19 +20,31 @@ from futures_pipeline.analytics.correlation.divergence import (
     divergence_episodes,
     divergence_states,
 )
-from futures_pipeline.analytics.correlation.regimes import REGIME_WINDOW, correlation_regimes
+from futures_pipeline.analytics.correlation.regimes import (
+    REGIME_WINDOW,
+    correlation_regimes,
+    daily_correlations,
+    newest_day,
+)
 from futures_pipeline.analytics.correlation.rolling import WINDOWS, rolling_correlations
 from futures_pipeline.analytics.correlation.spread import spread_bands
-from futures_pipeline.analytics.returns.pairs import front_returns, paired_returns
+from futures_pipeline.analytics.returns.pairs import (
+    front_returns,
+    paired_returns,
+    regular_sessions,
+)
 from futures_pipeline.api.pairs import INDEX_PAIRS, Bars, Legs, last_shared, pair_name
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.orchestration.analysis.found import (
+    COMPARED_DAYS,
+    HEATMAP_SESSIONS,
     ROLLING_SESSIONS,
     USUAL_SESSIONS,
     Days,
     Found,
 )
 from futures_pipeline.storage.tables import (
+    CORRELATION_DAYS,
     CORRELATION_HEATMAP,
     CORRELATION_MATRIX,
     CORRELATIONS,
@@ -42,7 +54,6 @@ from futures_pipeline.storage.tables import (
 )
 
 MATRIX_MINUTES = (1, 5, 15, 60)
-HEATMAP_MINUTES = (1, 5, 15, 60, 240)
 DIVERGENCE_WINDOW = WINDOWS[1]
 SPREAD_MINUTES = 60
 
@@ -73,13 +84,12 @@ def rolling_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
     """
     readings: list[pl.DataFrame] = []
     episodes: list[pl.DataFrame] = []
+    flags = bars.flags()
     for minutes, legs, returns in _returns(bars, pairs, WINDOWS):
-        if not returns["both_open"].any():
-            continue
         if minutes == 1:
             regimes = correlation_regimes(rolling_correlations(returns, REGIME_WINDOW, days))
             rows, found = _divergences(returns, legs, days)
-            readings += [_readings(regimes, legs, (1, REGIME_WINDOW)), rows]
+            readings += [_readings(regimes, legs, (1, REGIME_WINDOW)), _flagged(rows, flags)]
             episodes.append(found)
         else:
             window = WINDOWS[minutes]
@@ -113,12 +123,29 @@ def _compared(bars: Bars, until: date) -> list[str]:
 
 
 def heatmap_rows(bars: Bars, pairs: Sequence[Legs], days: Days) -> Found:
-    """Return ``correlation_heatmap`` of some sessions, by hour and by part of the session."""
-    parts = []
-    for minutes, legs, returns in _returns(bars, pairs, HEATMAP_MINUTES):
+    """Return ``correlation_heatmap`` and ``correlation_days`` of some sessions.
+
+    ``bars``: of these and of the 59 sessions of each pair before each.
+    """
+    parts, by_day = [], []
+    for minutes, legs, returns in _returns(bars, pairs, HEATMAP_SESSIONS):
         of = [*named(legs), pl.lit(minutes, pl.Int64).alias("timeframe_minutes")]
-        parts += [_cells(returns, day).with_columns(of) for day in days if not returns.is_empty()]
-    return Found({CORRELATION_HEATMAP.name: as_rows(CORRELATION_HEATMAP, parts)})
+        for day in days if not returns.is_empty() else ():
+            parts.append(_cells(returns, day, HEATMAP_SESSIONS[minutes]).with_columns(of))
+        if minutes == 1:
+            by_day += [_day(bars, returns, day).with_columns(named(legs)) for day in days]
+    tables = {
+        CORRELATION_HEATMAP.name: as_rows(CORRELATION_HEATMAP, parts),
+        CORRELATION_DAYS.name: as_rows(CORRELATION_DAYS, by_day),
+    }
+    return Found(tables)
+
+
+def _day(bars: Bars, returns: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Return the kind of day that a session is; no row without NYSE hours of the pair."""
+    recent = last_sessions(returns, day, COMPARED_DAYS)
+    daily = daily_correlations(regular_sessions(recent, bars.calendar))
+    return newest_day(daily).filter(session_date=day)
 
 
 def _returns(
@@ -131,9 +158,9 @@ def _returns(
             yield minutes, legs, paired_returns(front, *legs)
 
 
-def _cells(returns: pl.DataFrame, day: date) -> pl.DataFrame:
-    by_hour = correlation_by_hour(returns, day).rename({"hour": "cell"})
-    by_part = correlation_by_segment(returns, day).rename({"segment": "cell"})
+def _cells(returns: pl.DataFrame, day: date, sessions: int) -> pl.DataFrame:
+    by_hour = correlation_by_hour(returns, day, sessions).rename({"hour": "cell"})
+    by_part = correlation_by_segment(returns, day, sessions).rename({"segment": "cell"})
     two_digits = pl.col("cell").cast(pl.String).str.zfill(2)
     return pl.concat(
         [
@@ -147,7 +174,7 @@ def _readings(rolling: pl.DataFrame, legs: Legs, of: tuple[int, int]) -> pl.Data
     """Return readings of one timeframe and window with what a table names them by."""
     r, low, high = (pl.col(name) for name in ("correlation", "low", "high"))
     unclear = r.is_null() | ((low <= 0) & (high >= 0))
-    states = ("regime", "divergence", "is_unusual")
+    states = ("regime", "divergence", "is_unusual", "quality_flags")
     missing = [pl.lit(None).alias(name) for name in states if name not in rolling.columns]
     return rolling.with_columns(
         *named(legs),
@@ -162,6 +189,16 @@ def _readings(rolling: pl.DataFrame, legs: Legs, of: tuple[int, int]) -> pl.Data
         .then(pl.lit("yellow"))
         .otherwise(pl.lit("red")),
     )
+
+
+def _flagged(rows: pl.DataFrame, flags: pl.DataFrame) -> pl.DataFrame:
+    """Return readings with the flags of both legs' minutes that end with them."""
+    for leg in ("futures", "spot"):
+        of_leg = flags.select(pl.col("contract").alias(f"contract_{leg}"), "at", "quality_flags")
+        on = [f"contract_{leg}", "at"]
+        rows = rows.join(of_leg, on=on, how="left", suffix=f"_{leg}", maintain_order="left")
+    either = pl.col("quality_flags_futures") | pl.col("quality_flags_spot")
+    return rows.with_columns(quality_flags=either)
 
 
 def _divergences(

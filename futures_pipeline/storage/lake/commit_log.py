@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from futures_pipeline.storage.lake.durable import append_lines, digest, sync, wr
 
 DIGESTS = "_digests.sha256"
 HINT = "_last_checkpoint"
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 # The newest lines are enough for the commits since a checkpoint, many times over.
 TAIL_BYTES = 65_536
 _LINE = re.compile(r"([0-9a-f]{64})  (\d{20}\.(?:json|checkpoint\.parquet))")
@@ -58,6 +59,14 @@ class CommitLog:
         """Return the versions that have a checkpoint, ascending."""
         return self._versions(_CHECKPOINT)
 
+    def state(self) -> tuple[int, ...]:
+        """Return numbers that change with every commit, repair and maintenance; a look costs µs."""
+        try:
+            listed = self._digests.stat()
+            return (self.directory.stat().st_mtime_ns, listed.st_ino, listed.st_size)
+        except FileNotFoundError:
+            return ()
+
     def _versions(self, pattern: re.Pattern[str]) -> list[int]:
         if not self.directory.is_dir():
             return []
@@ -79,7 +88,8 @@ class CommitLog:
     def made_at(self, version: int) -> datetime:
         """Return when a commit was made, by the machine's clock, UTC."""
         infos = [action["commitInfo"] for action in self.actions(version) if "commitInfo" in action]
-        return datetime.fromtimestamp(infos[0]["timestamp"] / 1000, UTC)
+        milliseconds: int = infos[0]["timestamp"]
+        return EPOCH + milliseconds * MILLISECOND
 
     def version_at(self, at: datetime) -> int | None:
         """Return the newest version that was made by ``at``; None when none was."""
@@ -171,8 +181,9 @@ class CommitLog:
         listed = self.digests(newest=True)
         if any(name not in listed for name in wanted):
             listed = self.digests()
-        return [name for name in wanted if name in listed and self._digest(name) != listed[name]]
+        return [name for name in wanted if name in listed and self.digest_of(name) != listed[name]]
 
-    def _digest(self, name: str) -> str | None:
+    def digest_of(self, name: str) -> str | None:
+        """Return the SHA-256 of a file of the log as it is now; None when it is gone."""
         path = self.directory / name
         return digest(path.read_bytes()) if path.exists() else None

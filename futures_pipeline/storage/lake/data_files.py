@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class DataFile:
         return sessions_in(self.path)
 
 
+@lru_cache(maxsize=1 << 16)
 def sessions_in(path: str) -> frozenset[date]:
     """Return the sessions whose rows a data file holds, by its name alone."""
     month, days, _ = _parts(path)

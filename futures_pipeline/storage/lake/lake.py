@@ -29,9 +29,10 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._checked: set[tuple[str, str]] = set()
+        self._newest: dict[str, tuple[tuple[int, ...], OpenTable | None]] = {}
 
     def open(self, name: str, as_of: int | datetime | None = None) -> OpenTable | None:
-        """Return a table at its latest version, or at a version or time; None if absent.
+        """Return a table at its latest version, or at a version or time; None if absent then.
 
         A time is that of the machine when a commit was made. The log a version is read from
         is compared with its digests, each file once a process.
@@ -55,10 +56,43 @@ class Lake:
         self._check(name, root, version)
         return None if handle is None else OpenTable(TABLES[name], handle, root)
 
+    def newest(self, name: str) -> OpenTable | None:
+        """Return a table at its latest version to read from only; None if absent.
+
+        The same object as long as nothing was committed: for those who ask again and again.
+
+        Raises:
+            LakeDamaged: as :meth:`open`.
+        """
+        state = CommitLog(self.path(name)).state()
+        held = self._newest.get(name)
+        if held is None or held[0] != state:
+            held = self._newest[name] = (state, self.open(name))
+        return held[1]
+
+    def committed_at(self, name: str, version: int) -> datetime:
+        """Return when a version was committed, by the machine's clock, UTC.
+
+        Raises:
+            LakeError: that version is not kept.
+        """
+        root = self.path(name)
+        with as_lake_error(name, f"version {version} cannot be read"):
+            for log in (CommitLog(root), CommitLog(archive_root(root))):
+                if version in log.commits():
+                    return log.made_at(version)
+        raise LakeError(
+            f"table {name}: version {version} is not kept; choose one of: "
+            f"futures-pipeline lake versions {name}"
+        )
+
     def _open_as_of(self, name: str, as_of: int | datetime) -> OpenTable | None:
         """Return a table as of a moment, from its archive when that was long ago."""
         with as_lake_error(name, f"cannot be read as of {as_of}"):
-            root, version = _place(self.path(name), as_of)
+            found = _place(self.path(name), as_of)
+            if found is None:
+                return None
+            root, version = found
             handle = _newest(root, name)
             if handle is not None:
                 _go_to(handle, name, version)
@@ -147,8 +181,8 @@ class Lake:
         self._checked.update((name, file) for file in fresh if version_of(file) <= watermark)
 
 
-def _place(root: Path, as_of: int | datetime) -> tuple[Path, int]:
-    """Return the directory and the version that a moment is read from.
+def _place(root: Path, as_of: int | datetime) -> tuple[Path, int] | None:
+    """Return the directory and the version that a moment is read from; None before the first.
 
     Raises:
         LakeError: nothing is kept from so long ago.
@@ -160,6 +194,8 @@ def _place(root: Path, as_of: int | datetime) -> tuple[Path, int]:
                 return place, as_of
         elif (version := commits.version_at(as_of)) is not None:
             return place, version
+        if 0 in commits.commits():
+            return None
     at = as_of if isinstance(as_of, int) else f"{as_of:%Y-%m-%d %H:%M:%S} UTC"
     raise LakeError(
         f"table {root.name}: nothing is kept from as early as {at}, so it cannot be read as of "

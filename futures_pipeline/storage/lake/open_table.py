@@ -78,6 +78,8 @@ class OpenTable:
         self.root = root
         self.log = CommitLog(root)
         self._handle = handle
+        # Of which version the list is; the handle moves on with every commit.
+        self._files: tuple[int, list[DataFile]] = (-1, [])
 
     @property
     def version(self) -> int:
@@ -89,10 +91,13 @@ class OpenTable:
 
     def data_files(self) -> list[DataFile]:
         """Return the data files of this version."""
-        held = pl.DataFrame(self._handle.get_add_actions())
-        return [
-            DataFile(*row) for row in held.select("path", "size_bytes", "num_records").iter_rows()
-        ]
+        version, files = self._files
+        if version != self.version:
+            held = pl.DataFrame(self._handle.get_add_actions())
+            columns = held.select("path", "size_bytes", "num_records")
+            files = [DataFile(*row) for row in columns.iter_rows()]
+            self._files = (self.version, files)
+        return list(files)
 
     def session_dates(self) -> list[date]:
         """Return the sessions that have rows in this version, ascending."""

@@ -103,6 +103,12 @@ CORRELATIONS = Table(
                     "low, middle or high; only of windows of 120 one-minute returns, null with "
                     "the correlation",
                 ),
+                "quality_flags": (
+                    pl.Int64,
+                    "what is unusual of this minute in either leg, as a sum: 1 gap, 2 stale, "
+                    "4 flat, 8 no volume, 16 outlier, 32 bad tick, 64 roll, 128 shortened "
+                    "session, 256 off the tick; only of windows of 60 one-minute returns",
+                ),
             }
         ),
     ),
@@ -197,7 +203,8 @@ CORRELATION_MATRIX = Table(
 CORRELATION_HEATMAP = Table(
     name="correlation_heatmap",
     description="Correlation of each pair by the New York hour and by the part of the session in "
-    "which returns end, pooled over 20 sessions; cells with few pairs are masked.",
+    "which returns end, pooled over 20 sessions, of an hour or more over 60; cells with few pairs "
+    "are masked.",
     columns=(
         DAY,
         *_SPAN,
@@ -210,4 +217,38 @@ CORRELATION_HEATMAP = Table(
     key=("session_date", "pair", "timeframe_minutes", "grouped_by", "cell"),
     order=("session_date", "pair", "timeframe_minutes", "grouped_by", "cell"),
     rules=_ESTIMATE_RULES,
+)
+
+CORRELATION_DAYS = Table(
+    name="correlation_days",
+    description="Correlation of each pair's one-minute returns in the NYSE hours of each session, "
+    "and whether days of higher and of lower correlation are two kinds.",
+    columns=(
+        DAY,
+        *PAIR,
+        *columns(
+            {
+                "correlation": (pl.Float64, "Pearson, -1 to 1; null below 20 pairs of minutes"),
+                "realized_variance": (pl.Float64, "sum of squared log returns of futures"),
+            }
+        ),
+        Column("days", pl.Int64, False, "sessions compared, this one the last"),
+        *columns(
+            {
+                "bic_gain": (
+                    pl.Float64,
+                    "by how much two kinds fit better than one; above 10 there are two",
+                ),
+                "kind": (pl.String, "higher or lower; null with a reason"),
+                "reason": (
+                    pl.String,
+                    "why there is no kind: fewer_than_20_days, flat_series, "
+                    "one_kind_fits_as_well, or this session is unknown",
+                ),
+            }
+        ),
+    ),
+    key=("session_date", "pair"),
+    order=("session_date", "pair"),
+    rules=(null_with_reason("kind"),),
 )

@@ -46,8 +46,12 @@ LEAD_LAG = Table(
                 "reason": (pl.String, "why the correlation is null"),
                 "placebo_low": (pl.Float64, "lower end of 95 % of the draws of the placebo"),
                 "placebo_high": (pl.Float64, "upper end of 95 % of the draws of the placebo"),
-                "placebo_asymmetry_low": (pl.Float64, "the same for the asymmetry"),
-                "placebo_asymmetry_high": (pl.Float64, "the same for the asymmetry"),
+                "placebo_asymmetry_low": (
+                    pl.Float64,
+                    "the same for the asymmetry, wider than its own error for markets that "
+                    "move together",
+                ),
+                "placebo_asymmetry_high": (pl.Float64, "the same, upper end"),
                 "placebo_largest": (
                     pl.Float64,
                     "what the largest of all leads exceeds in 5 % of the draws",

@@ -16,7 +16,7 @@ from futures_pipeline.storage.tables.table import (
 
 CALL, PUT = "C", "P"
 # Where a row's volatility and greeks come from.
-MODEL, BID_ASK, LATE, MISSING = "model", "bid_ask", "late", "missing"
+MODEL, BID_ASK, LATE, VENDOR, MISSING = "model", "bid_ask", "late", "vendor", "missing"
 COMPLETE, CUT = "complete", "cut"
 GREEK_COLUMNS = ("implied_vol", "delta", "gamma", "vega", "theta", "underlying_price")
 ROUND_COUNTS = (
@@ -32,7 +32,7 @@ ROUND_COUNTS = (
 _ROUND_AT = Column("round_at", UTC_TIME, False, "when the round was due, UTC; names the round")
 _SESSION_DATE = Column("session_date", pl.Date, False, "trade date of the Globex session")
 # Source: OCC's 21 characters: root, expiry, right, strike in thousandths of a dollar.
-_OCC_SYMBOL = (
+OCC_SYMBOL = (
     pl.col("symbol").str.pad_end(6)
     + pl.col("expiry").dt.strftime("%y%m%d")
     + pl.col("right")
@@ -46,7 +46,7 @@ OPTION_SNAPSHOTS = Table(
     columns=(
         Column("symbol", pl.String, False, "the ETF"),
         Column("contract", pl.String, False, "OCC symbol, SPY   250321C00590000"),
-        Column("con_id", pl.Int64, False, "the broker's contract id"),
+        Column("con_id", pl.Int64, True, "the broker's contract id; null in an imported row"),
         Column("expiry", pl.Date, False, "last trade date"),
         Column("strike", pl.Float64, False, "US dollars a share"),
         Column("right", pl.String, False, "C call, P put"),
@@ -72,7 +72,8 @@ OPTION_SNAPSHOTS = Table(
             pl.String,
             False,
             "source of volatility and greeks: model; bid_ask, the mean of the quotes' own; late, "
-            "the model's of an earlier round; missing, null because none came in time",
+            "the model's of an earlier round; vendor, of an imported file, which statistics "
+            "do not use; missing, null because none came in time",
         ),
         Column("greeks_at", UTC_TIME, True, "when they were received, UTC; null when missing"),
         *PROVENANCE,
@@ -103,7 +104,7 @@ OPTION_SNAPSHOTS = Table(
         ),
         Rule(
             "contract_is_this_option",
-            pl.col("contract") == _OCC_SYMBOL,
+            pl.col("contract") == OCC_SYMBOL,
             "the contract is the OCC symbol of its ETF, expiry, right and strike",
         ),
         Rule(
@@ -118,8 +119,8 @@ OPTION_SNAPSHOTS = Table(
         ),
         Rule(
             "greeks_known",
-            pl.col("greeks").is_in([MODEL, BID_ASK, LATE, MISSING]),
-            "greeks is model, bid_ask, late or missing",
+            pl.col("greeks").is_in([MODEL, BID_ASK, LATE, VENDOR, MISSING]),
+            "greeks is model, bid_ask, late, vendor or missing",
         ),
         Rule(
             "missing_greeks_are_null",

@@ -38,6 +38,7 @@ def pair_frame(
             "return_futures": futures,
             "return_spot": spot,
             "both_open": True,
+            "is_undone": False,
             "reason": None,
         },
         schema=dict(PAIR_SCHEMA),

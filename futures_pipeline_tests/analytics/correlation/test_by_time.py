@@ -35,12 +35,16 @@ def test_a_planted_hour_is_found_where_it_was_planted(calendar: TradingCalendar)
     assert found.filter(hour=17)["reason"].item() == "fewer_than_30_pairs"
 
 
-def test_a_thin_cell_is_masked(calendar: TradingCalendar) -> None:
-    """A return of one hour: a cell has one pair a session."""
-    pairs = pair_frame(calendar, 20, 0.8, minutes=60)
-    found = correlation_by_hour(pairs, session_dates(pairs)[-1])
-    assert found["correlation"].null_count() == 24
-    assert found.filter(hour=12)["pairs"].item() == 20
+def test_a_thin_cell_is_masked_until_there_are_sessions_enough(calendar: TradingCalendar) -> None:
+    """A return of one hour: a cell has one pair a session, and 30 are needed."""
+    pairs = pair_frame(calendar, 36, 0.8, minutes=60)
+    until = session_dates(pairs)[-1]
+    few = correlation_by_hour(pairs, until)
+    assert few["correlation"].null_count() == 24
+    assert few.filter(hour=12)["pairs"].item() == 20
+    more = correlation_by_hour(pairs, until, sessions=35)
+    assert more["sessions"].unique().to_list() == [35]
+    assert more.filter(hour=12)["correlation"].item() == pytest.approx(0.8, abs=0.2)
 
 
 def test_parts_of_the_session_share_out_all_minutes(calendar: TradingCalendar) -> None:
@@ -70,6 +74,8 @@ def test_the_matrix_has_every_two_symbols_once(calendar: TradingCalendar) -> Non
             pl.lit(0.0).alias("age_seconds"),
             pl.col(column).alias("log_return"),
             pl.lit(True).alias("is_open"),
+            pl.lit(False).alias("is_outlier"),
+            pl.lit(False).alias("is_undone"),
             pl.lit(None, pl.String).alias("reason"),
         )
         for symbol, column in legs

@@ -15,6 +15,7 @@ from futures_pipeline.analytics.correlation.regimes import (
     correlation_regimes,
     daily_correlations,
     day_kinds,
+    newest_day,
 )
 from futures_pipeline.analytics.correlation.rolling import rolling_correlations
 from futures_pipeline.domain.sessions import TradingCalendar
@@ -176,3 +177,14 @@ def test_two_kinds_of_day_are_told_apart() -> None:
     found = day_kinds(daily)
     assert found.bic_gain > 10
     assert found.labels == high.astype(int).tolist()
+    for last in (40, 59, 60):
+        row = newest_day(daily.head(last)).row(0, named=True)
+        assert row["session_date"] == daily["session_date"][last - 1]
+        assert (row["kind"], row["days"]) == ("higher" if high[last - 1] else "lower", last)
+    unknown = daily.with_columns(
+        correlation=pl.when(pl.int_range(pl.len()) < 59).then("correlation")
+    )
+    assert newest_day(unknown).select("kind", "reason", "days").row(0) == (None, "unknown", 59)
+    few = newest_day(daily.head(10)).row(0, named=True)
+    assert (few["kind"], few["reason"], few["days"]) == (None, "fewer_than_20_days", 10)
+    assert newest_day(daily.clear()).is_empty()

@@ -57,6 +57,34 @@ def test_minutes_of_a_closed_market_take_no_place_in_a_window(calendar: TradingC
     assert rows.filter(pl.col("at") == pairs["at"][160])["pairs"].item() == 60
 
 
+def test_markets_that_are_never_open_together_have_no_readings(
+    calendar: TradingCalendar,
+) -> None:
+    pairs = pair_frame(calendar, 1, 0.6).with_columns(both_open=pl.lit(False))
+    for frame in (pairs, pairs.clear()):
+        rows = rolling_correlations(frame, 60, session_dates(pairs))
+        assert rows.is_empty()
+        assert rows.schema == pl.Schema(ROLLING_SCHEMA)
+
+
+def test_a_bad_tick_leaves_as_soon_as_it_is_known(calendar: TradingCalendar) -> None:
+    """Return 500 is a hundred times too large and 501 takes it back, so that it is null."""
+    pairs = pair_frame(calendar, 1, 0.9).with_row_index("row")
+    wrong = pairs.with_columns(
+        return_spot=pl.when(pl.col("row") == 500)
+        .then(pl.lit(0.01))
+        .when(pl.col("row") != 501)
+        .then("return_spot"),
+        is_undone=pl.col("row") == 500,
+    ).drop("row")
+    rows = rolling_correlations(wrong, 60, session_dates(pairs))
+    values = rows["correlation"].to_list()
+    assert abs(values[500]) < 0.5
+    assert min(values[501:600]) > 0.8
+    assert rows["pairs"].to_list()[499:503] == [60, 60, 58, 58]
+    assert rows["pairs"][561] == 60
+
+
 def test_a_volatile_driver_is_taken_out(calendar: TradingCalendar) -> None:
     """In the last session futures move twice as much and spot follows with the same noise."""
     pairs = pair_frame(calendar, 21, 0.4)

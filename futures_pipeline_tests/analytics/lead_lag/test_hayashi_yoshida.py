@@ -117,6 +117,16 @@ def poisson_day(
     return x_at * 100, x[x_at], y_at * 100, y[y_at]
 
 
+@pytest.mark.parametrize("apart", [0, 20])
+def test_prices_a_minute_apart_tell_nothing_below_a_minute(apart: int) -> None:
+    """Steps where the observations fall, whatever the market did; so none is made of snapshots."""
+    random = np.random.default_rng(3)
+    at = 60 * np.arange(500)
+    x, y = random.normal(size=(2, 500)).cumsum(axis=1)
+    found = hayashi_yoshida(at, x, at + apart, y, np.arange(-59, 60))
+    assert len(np.unique(np.round(found, 9))) <= 5  # of 119
+
+
 def test_the_interval_of_the_ratio_is_over_sessions() -> None:
     frames: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
     for session in range(4):

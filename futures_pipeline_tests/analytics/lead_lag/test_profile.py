@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from futures_pipeline.analytics.correlation.estimate import correlate
 from futures_pipeline.analytics.lead_lag.placebo import (
     PLACEBO_SCHEMA,
     other_sessions,
@@ -67,6 +68,20 @@ def test_a_flat_or_short_series_has_no_profile() -> None:
     assert flat["is_significant"].null_count() == 7
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.6, 0.98])
+def test_the_interval_covers_and_stays_below_one(rho: float) -> None:
+    """Fat tails of one size in both legs, as in a market; 400 times 300 pairs."""
+    random, covered = np.random.default_rng(4), 0
+    for _ in range(400):
+        sizes = np.sqrt(5 / random.chisquare(5, size=300))
+        a, b = random.normal(size=(2, 300)) * sizes
+        row = lead_lag_profile(a[None], (rho * a + np.sqrt(1 - rho**2) * b)[None], 0)
+        low, high = row.select("low", "high").row(0)
+        assert -1.0 < low < high < 1.0
+        covered += low <= rho <= high
+    assert 0.91 <= covered / 400 <= 0.98
+
+
 @pytest.mark.parametrize(
     ("lead_seconds", "correlation", "asymmetry", "error"),
     [(0, 0.9863, 0.0, 0.0030), (2, 0.9535, 0.0328, 0.0051), (30, 0.494, 0.490, 0.015)],
@@ -81,6 +96,19 @@ def test_a_lead_below_a_minute_is_measured(
     assert one["asymmetry"] == pytest.approx(asymmetry, abs=4 * error)
     assert one["asymmetry_error"] == pytest.approx(error, rel=0.25)
     assert profile.filter("is_significant")["lead_minutes"].to_list() == [1] * (lead_seconds > 0)
+
+
+@pytest.mark.parametrize("lead_seconds", [0, 1, 30, 300, 420])
+def test_longer_returns_hide_a_lead_as_the_closed_form_says(lead_seconds: int) -> None:
+    """QUANT_SPEC 9.4: max(0, 1 - lead / length) less what the noise of prices takes."""
+    sessions = market(lead_seconds, lead_seconds, sessions=60)
+    for minutes in (1, 5, 15):
+        legs = (sessions.futures, sessions.spot)
+        x, y = (np.diff(leg[:, ::minutes], axis=1).ravel() for leg in legs)
+        noise = 2 * 0.5e-4**2 * (1 - 0.5**minutes)
+        size = 0.7 * 1e-4 * minutes / 390
+        expected = max(0.0, 1 - lead_seconds / 60 / minutes) / (1 + noise / size)
+        assert correlate(x, y).value == pytest.approx(expected, abs=0.03)
 
 
 @pytest.mark.parametrize("lead_seconds", [300, 420])

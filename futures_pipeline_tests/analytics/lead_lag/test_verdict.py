@@ -1,6 +1,7 @@
 """The verdict and its sentence, in the order of QUANT_SPEC 4.8."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from futures_pipeline.analytics.lead_lag.profile import lead_lag_profile
@@ -53,6 +54,38 @@ def test_half_a_minute_is_worth_trading() -> None:
     assert found.verdict is Verdict.FUTURES_LEAD
     assert found.lead_seconds == pytest.approx(29.8, abs=3 * found.lead_error_seconds)
     assert found.gross_edge_bp == pytest.approx(1.6, abs=0.15)
+
+
+def also_significant(profile: pl.DataFrame, *leads: int) -> pl.DataFrame:
+    """The same profile with these leads significant and no others."""
+    return profile.with_columns(is_significant=pl.col("lead_minutes").is_in(leads))
+
+
+@pytest.mark.parametrize("lead_seconds", [2, 30])
+@pytest.mark.parametrize("by_chance", [9, 37])
+def test_a_chance_find_far_away_does_not_coarsen_a_lead_below_a_minute(
+    lead_seconds: int, by_chance: int
+) -> None:
+    """One of sixty leads is significant by chance every now and then; here spot is first at it."""
+    profile = lead_lag_profile(*standardised_returns(*market(31, lead_seconds).returns()))
+    at_chance = pl.col("lead_minutes") == by_chance
+    profile = profile.with_columns(
+        correlation=pl.when(at_chance).then(0.05).otherwise("correlation"),
+        asymmetry=pl.when(at_chance).then(-0.05).otherwise("asymmetry"),
+    )
+    found = lead_verdict(also_significant(profile, 1, by_chance), 20, ES, SPY)
+    assert found.lead_seconds == pytest.approx(lead_seconds, abs=3 * found.lead_error_seconds)
+    assert found.sentence.startswith("ES leads SPY by")
+
+
+def test_a_trace_of_a_lead_is_no_old_price() -> None:
+    """The peak is at 0: however seldom the follower trades, no lead is left to doubt."""
+    profile = lead_lag_profile(*standardised_returns(*market(1, 0).returns()))
+    seldom = Leg("SPY", 4.2, 1.0, trade_gap_seconds=0.5)
+    found = lead_verdict(also_significant(profile, 9), 20, ES, seldom)
+    assert found.verdict is Verdict.NO_EXPLOITABLE_LEAD
+    assert found.lead_seconds == 0.0
+    assert "move within the same minute, with a trace of" in found.sentence
 
 
 @pytest.mark.parametrize("follower_first", [False, True])

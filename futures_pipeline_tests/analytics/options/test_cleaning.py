@@ -93,7 +93,23 @@ def test_the_last_row_before_the_close_stands() -> None:
     ]
     assert closing_rows(frame(rows), CLOSE)["bid"].to_list() == [4.0]
     assert closing_rows(frame(rows[:2]), CLOSE)["bid"].to_list() == [14.0]
-    assert closing_rows(frame(rows[:1]), CLOSE).is_empty()
+    assert closing_rows(frame(rows[3:]), CLOSE).is_empty()
+
+
+def test_a_symbol_not_quoted_at_the_close_stands_as_last_quoted() -> None:
+    """And what it was quoted at over a quarter of an hour before that does not."""
+    rows = [
+        option(symbol=symbol, strike=strike, round_at=at, timestamp=at)
+        for symbol, strike, minutes in [
+            ("SPY", 590.0, 5),
+            ("SPY", 600.0, 20),
+            ("QQQ", 500.0, 90),
+            ("QQQ", 510.0, 100),
+            ("QQQ", 520.0, 110),
+        ]
+        for at in [CLOSE - timedelta(minutes=minutes)]
+    ]
+    assert closing_rows(frame(rows), CLOSE)["strike"].to_list() == [500.0, 510.0, 590.0]
 
 
 def test_of_two_rows_of_one_round_the_one_received_last_stands() -> None:

@@ -19,8 +19,8 @@ from futures_pipeline.config import CollectionSettings, GatewaySettings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.clock import start_clock
 from futures_pipeline.domain.instruments import UNIVERSE
-from futures_pipeline.simulator.gateway.broker import Broker
 from futures_pipeline.simulator.control import ControlPort
+from futures_pipeline.simulator.gateway.broker import Broker
 from futures_pipeline.simulator.gateway.listener import Gateway
 from futures_pipeline.simulator.market.source import Market
 from futures_pipeline.storage.spool import Spool

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from futures_pipeline.analytics.correlation.rolling import colour
+from futures_pipeline.analytics.returns.flags import Flag
 from futures_pipeline.api.pairs import Bars
 from futures_pipeline.domain.sessions import new_york
 from futures_pipeline.orchestration.analysis.found import Found
@@ -65,7 +66,7 @@ def test_no_session_knows_the_sessions_after_it(bars: Bars, name: str) -> None:
     now = DAILY[name](bars, [day])
     then = DAILY[name](changed_after(bars, new_york(day, 17), 3), [day])
     for table, rows in now.tables.items():
-        assert rows.height > 0
+        assert rows.height > 0, table
         assert then.tables[table].equals(rows), table
     assert then.sentences == now.sentences
 
@@ -73,7 +74,8 @@ def test_no_session_knows_the_sessions_after_it(bars: Bars, name: str) -> None:
 @pytest.mark.parametrize("name", [*DAILY, "rolling"])
 def test_a_session_is_the_same_alone_and_among_others(bars: Bars, name: str) -> None:
     compute = DAILY.get(name, lambda held, days: rolling_rows(held, PAIRS, days))
-    alone = compute(bars.of(DAYS[-23:-1]), [DAYS[-2]])
+    looked_at = DAYS[:-1] if name == "heatmap" else DAYS[-23:-1]
+    alone = compute(bars.of(looked_at), [DAYS[-2]])
     among = compute(bars, DAYS[-3:])
     for table, rows in alone.tables.items():
         assert among.tables[table].filter(session_date=DAYS[-2]).equals(rows), table
@@ -164,6 +166,34 @@ def test_a_whole_session_has_no_divergence_and_every_window(bars: Bars) -> None:
     ]
     regimes = found["correlations"].filter(window=120)["regime"].drop_nulls()
     assert set(regimes) == {"middle", "high"}
+
+
+def test_an_unusual_minute_is_marked_and_its_bad_tick_leaves_the_windows(bars: Bars) -> None:
+    noon = new_york(NEWEST, 12)
+    wrong = (pl.col("symbol") == "SPY") & (pl.col("ts_end") == noon)
+    close = pl.when(wrong).then(pl.col("close") * 1.02).otherwise("close")
+    absent = (pl.col("symbol") == "ES") & (pl.col("ts_end") == new_york(NEWEST, 13))
+    rows = bars.rows.with_columns(close=close).filter(~absent)
+    found = rolling_rows(replace(bars, rows=rows), PAIRS, [NEWEST]).tables["correlations"]
+    of_window = found.filter(timeframe_minutes=1, window=60)
+    flags = dict(of_window.select("at", "quality_flags").iter_rows())
+    assert Flag(flags[noon]) & Flag.OUTLIER
+    assert Flag(flags[new_york(NEWEST, 12, 1)]) == Flag.BAD_TICK
+    assert Flag(flags[new_york(NEWEST, 13)]) == Flag.GAP
+    assert flags[new_york(NEWEST, 14)] == 0
+    readings = dict(of_window.select("at", "correlation").iter_rows())
+    assert readings[noon] < 0.5 < 0.9 < readings[new_york(NEWEST, 12, 1)]
+    assert found.filter(window=120)["quality_flags"].null_count() == 900
+
+
+def test_each_session_has_its_correlation_and_days_of_one_kind_are_not_called_two(
+    bars: Bars,
+) -> None:
+    found = heatmap_rows(bars, PAIRS, DAYS[-2:]).tables["correlation_days"]
+    assert found["session_date"].to_list() == DAYS[-2:]
+    assert found["correlation"].to_list() == [pytest.approx(0.98, abs=0.02)] * 2
+    assert found["days"].to_list() == [len(DAYS) - 1, len(DAYS)]
+    assert set(found["reason"]) == {"one_kind_fits_as_well"}
 
 
 def test_colours_are_those_of_the_statistics(bars: Bars) -> None:

@@ -1,0 +1,47 @@
+"""``futures-pipeline dashboard``: the pages on 127.0.0.1."""
+
+import logging
+import os
+from pathlib import Path
+
+import click
+
+from futures_pipeline.commands.options import with_settings
+from futures_pipeline.commands.pipeline import free_port
+from futures_pipeline.config import CONFIG_FILE, PREFIX, load_settings
+from futures_pipeline.domain.errors import PipelineError
+
+EXTRA = (
+    "dashboard: Streamlit is not installed; it comes with the extra: "
+    "pip install 'futures-pipeline[dashboard]'"
+)
+
+
+@click.command()
+@click.option("--fetch", is_flag=True, help="Fetch the chart library and end.")
+@with_settings
+def dashboard(fetch: bool, config: Path | None, data: Path | None) -> None:
+    """Show what is stored and what is heard, until Ctrl-C."""
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        from futures_pipeline.dashboard.live.library import LibraryMissing, installed
+        from futures_pipeline.dashboard.server import serve
+    except ModuleNotFoundError as error:
+        raise PipelineError(EXTRA) from error
+    library = installed()
+    if fetch:
+        library.fetch()
+        return
+    settings = load_settings(config=config, data=data)
+    free_port(settings.dashboard.port, "dashboard.port")
+    try:
+        library.fetch()
+    except LibraryMissing as error:
+        click.echo(f"{error}; every page but the live chart works", err=True)
+    # Streamlit runs the pages in this process; they load the settings themselves.
+    os.environ[f"{PREFIX}DATA"] = str(settings.data)
+    file = config or Path(CONFIG_FILE)
+    if file.exists():
+        os.environ[f"{PREFIX}CONFIG"] = str(file.absolute())
+    click.echo(f"Dashboard http://127.0.0.1:{settings.dashboard.port}  live chart /live")
+    serve(settings, library)

@@ -1,0 +1,88 @@
+"""``futures-pipeline derive-options``: statistics and regimes of options over history."""
+
+import logging
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+import polars as pl
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table as ScreenTable
+
+from futures_pipeline.commands.options import start_up, with_settings
+from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.orchestration.options.storing import Statistics
+from futures_pipeline.orchestration.resources import Workbench
+from futures_pipeline.storage.tables import OPTION_SNAPSHOTS
+
+RUN_ID = "derive-options"
+# The column, its title and its format.
+SHOWN = (
+    ("iv_atm_30d", "IV 30 d", ".2%"),
+    ("iv_rank_60d", "Rank 60 d", ".0f"),
+    ("term_structure_slope", "Slope", "+.1%"),
+    ("skew_25d", "Skew", "+.1%"),
+    ("vix_chain", "Own VIX", ".2f"),
+    ("vix_close", "VIX", ".2f"),
+    ("put_call_ratio", "Puts/calls", ".2f"),
+    ("trend_20d", "Trend", "+.1f"),
+    ("n_clean", "Clean", ",d"),
+)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("derive-options")
+@click.option("--from", "first", type=DAY, help="First session; default the first with options.")
+@click.option("--to", "last", type=DAY, help="Last session; default the last with options.")
+@with_settings
+def derive_options(
+    first: datetime | None, last: datetime | None, config: Path | None, data: Path | None
+) -> None:
+    """Compute the 27 numbers and the regime of past NYSE sessions, in their order.
+
+    A session that is computed again replaces its rows. What follows from a session, such as
+    the ranks of the sessions after it, is computed in the same call or not at all.
+    """
+    logging.basicConfig(level=logging.ERROR)
+    workbench = Workbench(start_up(config, data))
+    days = chosen_sessions(
+        workbench, None if first is None else first.date(), None if last is None else last.date()
+    )
+    console = Console()
+    screen = ScreenTable()
+    for name in ("Session", "ETF", "Quality", "Regime"):
+        screen.add_column(name, no_wrap=True)
+    for _, title, _ in SHOWN:
+        screen.add_column(title, justify="right")
+    running = Statistics(workbench).described(days, RUN_ID)
+    shown = track(running, "Sessions", len(days), transient=True, console=Console(stderr=True))
+    for described in shown:
+        add_rows(screen, described.statistics)
+    console.print(screen)
+
+
+def chosen_sessions(workbench: Workbench, first: date | None, last: date | None) -> list[date]:
+    """Return the NYSE sessions between two dates that are over; the ends are those stored.
+
+    Raises:
+        PipelineError: there is none.
+    """
+    options = workbench.lake.open(OPTION_SNAPSHOTS.name)
+    held = options.session_dates() if options else []
+    begin, end = first or min(held, default=None), last or max(held, default=None)
+    between = workbench.calendar.regular.between(begin, end) if begin and end else ()
+    over = [it.session_date for it in between if it.closes_at <= workbench.clock.now()]
+    if not over:
+        raise PipelineError(
+            f"derive-options: no NYSE session that is over from {begin or 'the first stored'} to "
+            f"{end or 'the last'}; collect or import option chains, or give other dates"
+        )
+    return over
+
+
+def add_rows(screen: ScreenTable, statistics: pl.DataFrame) -> None:
+    """Add a session; what is unknown is a dash."""
+    for row in statistics.iter_rows(named=True):
+        numbers = ("-" if row[n] is None else format(row[n], as_) for n, _, as_ in SHOWN)
+        screen.add_row(str(row["date"]), row["symbol"], row["quality"], row["regime"], *numbers)

@@ -1,0 +1,1 @@
+"""The live page: one JavaScript module, its chart library, and the relay to the feed."""

@@ -1,0 +1,3 @@
+import { mount } from './live.js';
+
+mount(document.getElementById('live'));

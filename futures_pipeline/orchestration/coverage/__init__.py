@@ -1,0 +1,1 @@
+"""What each session owes, has and misses."""

@@ -1,0 +1,1 @@
+"""Upkeep of the lake and of Dagster's own storage."""

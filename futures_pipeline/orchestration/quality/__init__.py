@@ -1,0 +1,1 @@
+"""What is looked at beyond single rows: whole series, and whether rows come at all."""

@@ -1,0 +1,1 @@
+"""How signals turned out, and the morning's page, as assets."""
