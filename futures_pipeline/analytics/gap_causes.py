@@ -50,8 +50,9 @@ def with_cause(missing: pl.DataFrame, events: pl.DataFrame, reach: timedelta) ->
         reach: how far beyond its span, on both sides, an event counts.
 
     An event touches a minute when they share a moment. Those of ``*`` are the broker's: of a
-    pair of currencies they explain nothing, but that the collector was down. Of several the first in the order of
-    ``Cause`` counts, then the earliest; without one the cause is ``unknown``.
+    pair of currencies they explain nothing, but that the collector was down. Of several the
+    first in the order of ``Cause`` counts, then the earliest; without one the cause is
+    ``unknown``.
     """
     causes = (
         events.select(*EVENT_SCHEMA)

@@ -13,6 +13,7 @@ from futures_pipeline.config import Settings, load_settings
 from futures_pipeline.dashboard.words import STALE_AFTER, State, state_of
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import PipelineError
+from futures_pipeline.domain.instruments import UNIVERSE, Kind
 
 CACHE_SECONDS = 30
 PAIRS = (("ES", "SPY"), ("NQ", "QQQ"), ("RTY", "IWM"))
@@ -222,7 +223,10 @@ def state() -> State:
     told = settings()
     ingest = told.dagster.ingest_interval_seconds / told.clock.system_seconds(1.0)
     allowed = 3 * (told.collection.snapshot_interval_seconds + ingest)
-    moments = [row["timestamp"] for row in latest().values()]
+    rows = latest()
+    # A pair of currencies trades around the clock and would hide that the broker is silent.
+    brokered = [row for symbol, row in rows.items() if UNIVERSE[symbol].kind is not Kind.CRYPTO]
+    moments = [row["timestamp"] for row in brokered or rows.values()]
     at = told.clock.now()
     after = max(STALE_AFTER, timedelta(seconds=allowed))
     return state_of(max(moments, default=None), at, calendar_for(at), after)

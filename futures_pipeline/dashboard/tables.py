@@ -9,6 +9,7 @@ from futures_pipeline.dashboard.words import UNKNOWN
 
 Row = Mapping[str, Any]
 TONES = ("good", "bad", "warn", "mute")
+LONG_TEXT = 60  # characters from which a cell is given room
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +53,19 @@ def html_table(columns: Sequence[Column], rows: Iterable[Row], label: str) -> st
     )
 
 
-def badge(text: str, tone: str = "mute") -> str:
-    """Return a word in a coloured frame."""
-    return f"<span class='fp-badge fp-{tone}'>{escape(text)}</span>"
-
-
 def _cell(column: Column, row: Row) -> str:
-    tone = column.tone(row)
-    names = " ".join(
-        part
-        for part in ("fp-number" if column.is_number else "", f"fp-{tone}" if tone else "")
-        if part
-    )
-    attribute = f" class='{names}'" if names else ""
-    return f"<td{attribute}>{escape(column.text(row))}</td>"
+    text, tone = column.text(row), column.tone(row)
+    names = [
+        name
+        for name, applies in (
+            ("fp-number", column.is_number),
+            ("fp-long", len(text) > LONG_TEXT),
+            (f"fp-{tone}", bool(tone)),
+        )
+        if applies
+    ]
+    attribute = f" class='{' '.join(names)}'" if names else ""
+    return f"<td{attribute}>{escape(text)}</td>"
 
 
 def _right(column: Column) -> str:

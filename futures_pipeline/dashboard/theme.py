@@ -34,6 +34,7 @@ STYLE = f"""<style>
 .fp-table th, .fp-table td {{ padding: .4rem .7rem; text-align: left; vertical-align: top;
   border: 0; border-bottom: 1px solid rgba(128,136,150,.18); }}
 .fp-table th {{ font-weight: 600; white-space: nowrap; opacity: .75; font-size: .78rem; }}
+.fp-table .fp-long {{ min-width: 17rem; }}
 .fp-table td:first-child {{ font-weight: 600; white-space: nowrap; }}
 .fp-table tr:last-child td {{ border-bottom: 0; }}
 .fp-table .fp-number {{ text-align: right; font-variant-numeric: tabular-nums;
@@ -46,5 +47,5 @@ STYLE = f"""<style>
   gap: .6rem; margin-bottom: .75rem; }}
 .fp-tile {{ border: 1px solid rgba(128,136,150,.28); border-radius: .5rem; padding: .6rem .8rem; }}
 .fp-tile b {{ display: block; font-size: 1.25rem; font-variant-numeric: tabular-nums; }}
-.fp-tile small {{ opacity: .8; display: block; }}
+.fp-tile small {{ display: block; }}
 </style>"""

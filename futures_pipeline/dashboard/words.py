@@ -78,8 +78,12 @@ def duration(length: timedelta) -> str:
 
 
 def price_digits(symbol: str) -> int:
-    """Return how many digits a price of a symbol is shown with."""
-    return 2 if symbol in UNIVERSE and UNIVERSE[symbol].tick_size >= 0.001 else 8
+    """Return how many digits a price of a symbol is shown with.
+
+    >>> price_digits("RTY"), price_digits("BTC/USDT"), price_digits("DOGE/BTC")
+    (2, 2, 8)
+    """
+    return 2 if UNIVERSE[symbol].tick_size >= 0.01 else 8
 
 
 class Situation(StrEnum):

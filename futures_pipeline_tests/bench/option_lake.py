@@ -1,6 +1,6 @@
 """Option statistics from the lake: days streamed, and a year of one ETF's numbers read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,8 +24,9 @@ STREAMED, YEAR = 3, 252
 
 
 def option_lake_jobs(directory: Path) -> list[Titled]:
-    """Return the jobs on a lake that is made here, once."""
-    days = _filled(directory)
+    """Return the jobs on a lake of a directory, which the first of them makes."""
+    regular = CALENDAR.regular.before(TODAY + timedelta(days=1), STREAMED)
+    days = [session.session_date for session in regular]
     settings = Settings(
         data=directory,
         dagster=DagsterSettings(first_session=days[0]),
@@ -34,6 +35,7 @@ def option_lake_jobs(directory: Path) -> list[Titled]:
     )
 
     def streamed() -> Job:
+        _fill_once(directory, days)
         workbench = Workbench(settings)
         statistician = Statistician(workbench.lake, settings, workbench.calendar)
 
@@ -44,11 +46,13 @@ def option_lake_jobs(directory: Path) -> list[Titled]:
         return job
 
     def decoded() -> Job:
+        _fill_once(directory, days)
         rows = Lake(settings.lake_path).open_or_create(OPTION_SNAPSHOTS.name).scan()
         wanted = [rows.filter(pl.col("session_date") == day).select(READ) for day in days]
         return lambda: [it.collect().height for it in wanted]
 
     def history() -> Job:
+        _fill_once(directory, days)
         get_derived_statistics("SPY", YEAR, data=directory)  # opens the table
         return lambda: get_derived_statistics("SPY", YEAR, data=directory)
 
@@ -61,15 +65,16 @@ def option_lake_jobs(directory: Path) -> list[Titled]:
     ]
 
 
-def _filled(directory: Path) -> list[date]:
-    """Fill a lake with days of options and a year of statistics; return the days of options."""
+def _fill_once(directory: Path, days: Sequence[date]) -> None:
+    """Fill a lake with days of options and a year of statistics; not before a fork."""
+    ready = directory / "options.ready"
+    if ready.exists():
+        return
     lake, rows = Lake(directory / "lake"), option_day()
     options = lake.open_or_create(OPTION_SNAPSHOTS.name)
-    days = [it.session_date for it in CALENDAR.regular.before(TODAY + timedelta(days=1), STREAMED)]
-    named = rows.with_columns(contract=OCC_SYMBOL)
     for number, day in enumerate(days):
         shift = day - TODAY
-        moved = named.with_columns(
+        moved = rows.with_columns(
             pl.col("round_at", "timestamp", "received_at", "expiry") + shift
         ).with_columns(contract=OCC_SYMBOL)
         of_day = option_frame(moved, day).sort(OPTION_SNAPSHOTS.order)
@@ -78,7 +83,7 @@ def _filled(directory: Path) -> list[date]:
     for number, session in enumerate(CALENDAR.regular.before(TODAY, YEAR)):
         of_day = _statistics(session.session_date)
         numbers.append(of_day, Once("bench", number + 1), {})
-    return days
+    ready.touch()
 
 
 def _statistics(day: date) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from futures_pipeline.dashboard.views import PAGES
 from futures_pipeline_tests.dashboard import filled
+from futures_pipeline_tests.stored import store
 
 IN_PROGRESS = "Data collection in progress. Analysis available after 7 days."
 SECONDS = 60
@@ -89,6 +90,14 @@ def test_old_data_and_a_shut_market_are_told_apart(
     at: datetime, says: str, full: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert says in texts(shown("overview", full, at, monkeypatch))
+
+
+def test_a_pair_of_currencies_does_not_hide_that_the_broker_is_silent(
+    one_row: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = filled.quote("BTC/USDT", "BTC/USDT", 95_000.0) | {"timestamp": filled.STALE}
+    store(one_row, "crypto_snapshots", [fresh])
+    assert "Stale: Newest price" in texts(shown("overview", one_row, filled.STALE, monkeypatch))
 
 
 def test_changes_are_green_red_or_unknown(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def heatmap(rows: pl.DataFrame) -> Figure:
 
     ``rows``: ``cell`` (the hour), ``timeframe_minutes``, ``correlation``, ``pairs``, ``reason``.
     """
-    hours = rows.filter(grouped_by="hour").with_columns(
+    hours = rows.filter(pl.col("cell").is_in(HOURS), grouped_by="hour").with_columns(
         pl.format("{} min", "timeframe_minutes").alias("timeframe")
     )
     base = alt.Chart(hours).encode(

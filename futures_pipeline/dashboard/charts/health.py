@@ -21,7 +21,7 @@ def coverage_calendar(rows: pl.DataFrame) -> Figure:
         .mark_rect(stroke="#8a919e", strokeOpacity=0.25)
         .encode(
             x=alt.X("day:O", title="session", axis=alt.Axis(labelAngle=-60)),
-            y=alt.Y("contract:N", title=None),
+            y=alt.Y("contract:N", title=None, axis=alt.Axis(labelOverlap=False)),
             color=alt.Color(
                 "percent:Q",
                 title="% received",
@@ -37,7 +37,7 @@ def coverage_calendar(rows: pl.DataFrame) -> Figure:
                 "largest_gap_minutes:Q",
             ],
         )
-        .properties(height=alt.Step(22))
+        .properties(height=110 + 22 * shown["contract"].n_unique())
     )
 
 
@@ -68,5 +68,5 @@ def timeline(rows: pl.DataFrame) -> Figure:
                 "text:N",
             ],
         )
-        .properties(height=alt.Step(26))
+        .properties(height=80 + 26 * shown["event"].n_unique())
     )

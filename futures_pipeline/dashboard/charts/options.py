@@ -75,7 +75,11 @@ def over_time(rows: pl.DataFrame, columns: list[str], unit: str) -> Figure:
         alt.Chart(long.drop_nulls("value"))
         .mark_line(point=alt.OverlayMarkDef(size=18))
         .encode(
-            x=alt.X("session_date:T", title="session"),
+            x=alt.X(
+                "session_date:T",
+                title="session",
+                axis=alt.Axis(format="%b %d", tickCount="day", labelOverlap=True),
+            ),
             y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False)),
             color=alt.Color("number:N", title=None, scale=alt.Scale(range=list(SERIES))),
             tooltip=["session_date:T", "number:N", alt.Tooltip("value:Q", format=",.4f")],

@@ -11,6 +11,7 @@ from futures_pipeline.dashboard.charts import leads, prices
 from futures_pipeline.dashboard.queries import PairSummary
 from futures_pipeline.dashboard.tables import Column, plain, sign_tone
 from futures_pipeline.dashboard.views import parts
+from futures_pipeline.dashboard.views.overview import ordered
 from futures_pipeline.dashboard.words import (
     IN_PROGRESS,
     clock_times,
@@ -19,7 +20,6 @@ from futures_pipeline.dashboard.words import (
     price_digits,
     span,
 )
-from futures_pipeline.domain.instruments import UNIVERSE
 
 CHANGES = {
     "change_1h": "Change 1H",
@@ -62,14 +62,9 @@ def columns() -> list[Column]:
 
 
 def _quotes() -> None:
-    rows = _ordered(queries.latest())
+    rows = ordered(queries.latest())
     parts.show_table(columns(), rows, "Newest quotes", "No quote is stored yet.")
     parts.csv_button(pl.DataFrame(rows), "futures_data", "quotes")
-
-
-def _ordered(latest: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    known = [symbol for symbol in UNIVERSE if symbol in latest]
-    return [latest[symbol] for symbol in [*known, *sorted(set(latest) - set(known))]]
 
 
 def _charts() -> None:

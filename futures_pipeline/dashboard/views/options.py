@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from futures_pipeline.dashboard import queries
@@ -70,7 +71,8 @@ def _regime(symbol: str) -> None:
         ]
     )
     if row["reasons"]:
-        st.text(f"Not known: {row['reasons']}")
+        with st.expander("What is not known, and why"):
+            st.text(row["reasons"].replace("; ", "\n"))
     shown = [
         Column("Session", plain("session_date")),
         Column("Regime", lambda each: each["derived_regime"].replace("_", " ")),
@@ -123,27 +125,27 @@ def _numbers(symbol: str) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Ranks**")
-        parts.show_line(rows, lambda: charts.over_time(rows, RANKS, "0 to 100"), "ranks", "Ranks")
+        _lines(rows, RANKS, "0 to 100", "ranks")
     with right:
         st.markdown("**Implied and realised volatility**")
-        parts.show_line(
-            rows,
-            lambda: charts.over_time(rows, FRACTIONS, "annualised fraction"),
-            "vols",
-            "Volatility",
-        )
+        _lines(rows, FRACTIONS, "annualised fraction", "volatilities")
     names = [name for name in rows.columns if name not in OTHER]
     chosen = st.multiselect("Other numbers over time", names, default=["skew_25d"], key="numbers")
     if chosen:
-        parts.show_line(
-            rows, lambda: charts.over_time(rows, chosen, "as named"), "number", "Number"
-        )
+        _lines(rows, chosen, "as named", "numbers")
     newest = rows.row(-1, named=True)
     shown = [Column("Number", plain("name")), Column("Value", plain("value"), is_number=True)]
     values = [{"name": name, "value": _shown(newest[name])} for name in names]
     with st.expander(f"All numbers of session {newest['session_date']}"):
         parts.show_table(shown, values, "All numbers", "")
     parts.csv_button(rows, f"derived_statistics_{symbol}", "statistics")
+
+
+def _lines(rows: pl.DataFrame, names: list[str], unit: str, key: str) -> None:
+    """Show numbers over the sessions, or say that none of them is known."""
+    known = rows.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in names))
+    what = ", ".join(names)
+    parts.show_line(known, lambda: charts.over_time(known, names, unit), key, what)
 
 
 def _shown(value: Any) -> str:

@@ -15,6 +15,7 @@ from futures_pipeline.dashboard.words import (
     percent,
     price_digits,
 )
+from futures_pipeline.domain.instruments import UNIVERSE
 
 TONES = {
     "bullish": "good",
@@ -53,7 +54,13 @@ def word_tone(name: str) -> Any:
 def _prices() -> None:
     latest = queries.latest()
     if latest:
-        parts.tiles(_tile(row) for row in latest.values())
+        parts.tiles(_tile(row) for row in ordered(latest))
+
+
+def ordered(latest: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the newest rows as the universe lists their symbols, pairs of currencies last."""
+    known = [symbol for symbol in UNIVERSE if symbol in latest]
+    return [latest[symbol] for symbol in [*known, *sorted(set(latest) - set(known))]]
 
 
 def _tile(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -67,7 +74,9 @@ def _tile(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
     if change is not None and price is not None:
         share = percent(change / (price - change), signed=True)
         below = f"{number(change, 2, ' points', signed=True)} ({share}) today"
-    return f"{row['symbol']}  {row['contract']}", number(price, digits), below, tone
+    symbol, contract = row["symbol"], row["contract"]
+    name = symbol if contract == symbol else f"{symbol} ({contract})"
+    return name, number(price, digits), below, tone
 
 
 def _signals() -> None:

@@ -82,7 +82,7 @@ def show_line(rows: pl.DataFrame, draw: Callable[[], Figure], key: str, what: st
     elif rows.height == 1:
         st.info(f"{what}: one row so far; a line needs two.")
     else:
-        st.info(f"{what}: no row is stored yet.")
+        st.info(f"{what}: nothing is known yet.")
 
 
 def csv_button(rows: pl.DataFrame, name: str, key: str) -> None:

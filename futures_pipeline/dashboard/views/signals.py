@@ -10,7 +10,7 @@ from futures_pipeline.dashboard import queries
 from futures_pipeline.dashboard.tables import Column, plain
 from futures_pipeline.dashboard.views import parts
 from futures_pipeline.dashboard.views.overview import newest_rows, word_tone
-from futures_pipeline.dashboard.words import both_times, number, percent, span
+from futures_pipeline.dashboard.words import both_times, clock_times, number, percent, span
 
 SHOWN = 60
 OUTCOME_TONES = {
@@ -107,7 +107,7 @@ def _condition(check: Mapping[str, Any]) -> str:
 def _signals() -> None:
     rows = queries.table("futures_signals")
     shown = [
-        Column("As of", lambda row: both_times(row["timestamp"])),
+        Column("As of", lambda row: clock_times(row["timestamp"])),
         Column("ETF", plain("symbol")),
         Column("Signal", plain("signal"), word_tone("signal")),
         Column("Sentiment", plain("sentiment"), word_tone("sentiment")),
@@ -136,7 +136,7 @@ def _signals() -> None:
 def _premarket() -> None:
     rows = queries.table("premarket_signals")
     shown = [
-        Column("As of", lambda row: both_times(row["timestamp"])),
+        Column("As of", lambda row: clock_times(row["timestamp"])),
         Column("ETF", plain("symbol")),
         Column("Bias", plain("bias"), word_tone("bias")),
         Column("Surge", plain("surge")),

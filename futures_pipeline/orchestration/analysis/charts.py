@@ -7,7 +7,6 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from futures_pipeline.analytics.correlation.estimate import Z_95
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.orchestration.reporting import POINTS_A_LINE, picture
 
@@ -41,6 +40,8 @@ def profile_chart(profile: pl.DataFrame) -> Chart:
 
     Both with their intervals, before the band of the placebo; significant leads are marked.
     """
+    from futures_pipeline.analytics.correlation.estimate import Z_95  # compiles: too slow to load
+
     figure, panels = _panels(profile.drop_nulls("correlation"), columns=2)
     for (left, right), (name, of_pair) in panels:
         rows = of_pair.sort("lead_minutes")

@@ -14,6 +14,7 @@ from futures_pipeline.orchestration.decisions.charts import (
     z_chart,
 )
 from futures_pipeline.orchestration.decisions.checks import SAID_CHECKS
+from futures_pipeline.orchestration.decisions.due import known_until
 from futures_pipeline.orchestration.decisions.storing import keep
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.raw import OWNERS
@@ -114,7 +115,7 @@ def said(workbench: Workbench, table: Table, day: date, run_id: str) -> int:
     from futures_pipeline.api.store import Store
     from futures_pipeline.orchestration.decisions.computing import missing_rows
 
-    until = workbench.deliverable_until()
+    until = known_until(workbench, day)
     store = Store(workbench.lake, workbench.settings)
     rows = missing_rows(store, table, day, until, workbench.calendar)
     return keep(workbench, table, rows, workbench.clock.now(), run_id).height

@@ -6,7 +6,7 @@ shortened days and a replay alike, and the final pre-market signal is there befo
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,6 +14,7 @@ import dagster as dg
 from futures_pipeline.decisions.signals.timing import WARNINGS_EVERY, newest_tick
 from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.orchestration.decisions.assets import decision_assets
+from futures_pipeline.orchestration.decisions.due import known_until
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.runs import unfinished_run
 
@@ -63,6 +64,10 @@ def decision_schedule(
     due = due_run(workbench.deliverable_until(), workbench.calendar)
     if due is None:
         return dg.SkipReason("Globex is closed by the market's clock")
+    partition, _ = due
+    due = due_run(known_until(workbench, date.fromisoformat(partition)), workbench.calendar)
+    if due is None:
+        return dg.SkipReason(f"the rows of session {partition} are on their way into the lake")
     running = unfinished_run(context.instance, DECISIONS_JOB)
     if running is not None:
         return dg.SkipReason(f"run {running} of job {DECISIONS_JOB} is still under way")

@@ -2,6 +2,8 @@
 
 import base64
 import re
+import shutil
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,48 +45,57 @@ def end_labelled(bars: pl.DataFrame, symbol: str) -> pl.DataFrame:
     return bars.with_columns(pl.col("ts_start", "ts_end") + late)
 
 
-def test_each_job_fills_its_tables_and_all_checks_pass(workbench: Workbench) -> None:
-    shown = {}
-    for job in (ROLLING_JOB, DAILY_JOB):
-        result = run_job(workbench.settings, job, NEWEST)
-        assert result.success
-        assert all(found.passed for found in checks(result).values()), checks(result)
-        shown |= metadata(result)
-    rows = stored(workbench)
-    empty = {name for name, of_table in rows.items() if of_table.is_empty()}
+@dataclass(frozen=True)
+class Ran:
+    """Both jobs of one session, run once: what they stored, showed and checked."""
+
+    rows: dict[str, pl.DataFrame]
+    shown: dict[str, dict[str, dg.MetadataValue]]
+    checks: dict[str, dg.AssetCheckEvaluation]
+
+
+@pytest.fixture(scope="module")
+def ran(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    data = Path(shutil.copytree(planted, tmp_path_factory.mktemp("ran") / "data"))
+    results = [run_job(settings_of(data), job, NEWEST) for job in (ROLLING_JOB, DAILY_JOB)]
+    assert all(result.success for result in results)
+    return Ran(
+        stored(Workbench(settings_of(data))),
+        {name: values for result in results for name, values in metadata(result).items()},
+        {name: found for result in results for name, found in checks(result).items()},
+    )
+
+
+def test_each_job_fills_its_tables_and_all_checks_pass(ran: Ran) -> None:
+    assert all(found.passed for found in ran.checks.values()), ran.checks
+    empty = {name for name, of_table in ran.rows.items() if of_table.is_empty()}
     assert empty == {"divergences", "spreads"}  # of an index pair
-    assert shown.keys() == rows.keys()
-    for name, of_table in rows.items():
-        assert shown[name]["dagster/partition_row_count"].value == of_table.height
-    verdict = rows["lead_lag_verdicts"].row(0, named=True)
+    assert ran.shown.keys() == ran.rows.keys()
+    for name, of_table in ran.rows.items():
+        assert ran.shown[name]["dagster/partition_row_count"].value == of_table.height
+    verdict = ran.rows["lead_lag_verdicts"].row(0, named=True)
     assert verdict["verdict"] in ("NO_DETECTABLE_LEAD", "NO_EXPLOITABLE_LEAD")
     assert verdict["resolution_seconds"] < 2.0
     assert verdict["sessions"] == len(DAYS)
 
 
-def test_the_verdict_is_the_first_thing_a_person_sees(workbench: Workbench) -> None:
-    shown = metadata(run_job(workbench.settings, DAILY_JOB, NEWEST))
-    sentence = workbench.lake.read("lead_lag_verdicts")["sentence"].item()
-    assert next(iter(shown["lead_lag"])) == "verdict"
-    assert shown["lead_lag"]["verdict"].value == sentence
-    assert "sessions)" in str(shown["predictive_value"]["verdict"].value)
+def test_the_verdict_is_the_first_thing_a_person_sees(ran: Ran) -> None:
+    sentence = ran.rows["lead_lag_verdicts"]["sentence"].item()
+    assert next(iter(ran.shown["lead_lag"])) == "verdict"
+    assert ran.shown["lead_lag"]["verdict"].value == sentence
+    assert "sessions)" in str(ran.shown["predictive_value"]["verdict"].value)
 
 
 @pytest.mark.parametrize(
-    ("job", "tables"),
-    [
-        (ROLLING_JOB, ["correlations"]),
-        (DAILY_JOB, ["lead_lag", "correlation_heatmap", "correlation_matrix"]),
-    ],
+    "table",
+    ["correlations", "lead_lag", "correlation_heatmap", "correlation_matrix", "predictive_value"],
 )
-def test_charts_are_small_pictures(workbench: Workbench, job: str, tables: list[str]) -> None:
-    shown = metadata(run_job(workbench.settings, job, NEWEST))
-    for table in tables:
-        encoded = re.search(r"base64,(.*)\)", str(shown[table]["chart"].value))
-        assert encoded is not None
-        picture = base64.b64decode(encoded[1])
-        assert picture.startswith(b"\x89PNG")
-        assert len(picture) < 50_000
+def test_charts_are_small_pictures(ran: Ran, table: str) -> None:
+    encoded = re.search(r"base64,(.*)\)", str(ran.shown[table]["chart"].value))
+    assert encoded is not None
+    picture = base64.b64decode(encoded[1])
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 50_000
 
 
 def test_a_rerun_leaves_the_same_rows(workbench: Workbench) -> None:

@@ -4,13 +4,18 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from futures_pipeline.decisions.signals.timing import futures_ticks, premarket_ticks
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.orchestration.decisions.automation import decision_schedule, due_run
+from futures_pipeline.orchestration.decisions.due import known_until
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline_tests.market_lake import CALENDAR
+from futures_pipeline.storage.schemas import LAKE_COLUMNS
+from futures_pipeline.storage.spool import NewBatch
+from futures_pipeline.storage.tables import BARS_1M
+from futures_pipeline_tests.market_lake import CALENDAR, add, random_night, session_bars
 from futures_pipeline_tests.orchestration.decisions.conftest import settings_at
 
 MINUTE = timedelta(minutes=1)
@@ -101,3 +106,25 @@ def test_the_ticks_of_a_year_against_a_hand_made_table(year: int) -> None:
             wrong.append((day, found, last))
         day += timedelta(days=1)
     assert wrong == []
+
+
+def test_nothing_is_said_of_minutes_whose_rows_are_on_their_way(tmp_path: Path) -> None:
+    """Of 09:25 while the lake ends at 09:22 and the spool has more: said once it is in."""
+    day, at = date(2025, 2, 20), datetime(2025, 2, 20, 14, 27, tzinfo=UTC)
+    workbench = Workbench(settings_at(tmp_path, at))
+    night = session_bars(day, random_night(1, 5_900.0, 15 * 60 + 25))
+    held = night.filter(pl.col("ts_end") <= at - 5 * MINUTE)
+    add(workbench.lake, BARS_1M.name, held)
+    assert known_until(workbench, day) == at - timedelta(seconds=70)
+
+    late = night.filter(pl.col("ts_end") > at - 5 * MINUTE).drop(*LAKE_COLUMNS)
+    workbench.spool.append([NewBatch(BARS_1M.name, day, late)], at)
+    assert known_until(workbench, day) == at - 5 * MINUTE
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        asked_for = asked(tmp_path, at, instance)
+        assert isinstance(asked_for, dg.RunRequest)
+        assert asked_for.run_key == "2025-02-20T14:20Z"
+
+    workbench.ingest(BARS_1M, [day], "run")
+    assert known_until(workbench, day) == at - timedelta(seconds=70)
+    workbench.spool.close()
