@@ -207,8 +207,9 @@ def regime_rows(
         updated_at: when this is computed, UTC.
     """
     rows = statistics.filter(pl.col("date") == day).sort("symbol")
+    ratios = statistics.select("symbol", "date", "put_call_ratio")
     found = [
-        _regime_row(row, statistics.filter(pl.col("symbol") == row["symbol"]), regular)
+        _regime_row(row, ratios.filter(pl.col("symbol") == row["symbol"]), regular)
         for row in rows.iter_rows(named=True)
     ]
     return pl.DataFrame([row | {"updated_at": updated_at} for row in found], schema=SCHEMA)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from futures_pipeline.storage.lake import OpenTable
-from futures_pipeline.storage.lake.data_files import SESSION, DataFile, holding, read_rows
+from futures_pipeline.storage.lake.data_files import SESSION, DataFile, read_rows
 
 # A session of a table is one file or, while it lasts, up to fifty.
 FILES, TABLES_OPEN = 512, 32
@@ -30,8 +30,8 @@ def parts_of(table: OpenTable | None, session_dates: Iterable[date]) -> tuple[Pa
     """Return the files that hold some sessions, by path; none of a table that is absent."""
     if table is None:
         return ()
-    files = holding(_files(table), session_dates)
-    return tuple(Part(table.root, file) for file in sorted(files, key=lambda file: file.path))
+    wanted = frozenset(session_dates)
+    return tuple(Part(table.root, file) for file in _files(table) if _sessions(file) & wanted)
 
 
 def rows_of(
@@ -48,14 +48,21 @@ def rows_of(
     Raises:
         LakeDamaged: a file is not what was committed.
     """
-    empty = pl.DataFrame(schema={name: schema[name] for name in columns})
-    rows = pl.concat([empty, *(_rows(part, symbols, columns) for part in parts)])
+    found = [_rows(part, symbols, columns) for part in parts]
+    if not found:
+        return pl.DataFrame(schema={name: schema[name] for name in columns})
+    rows = pl.concat(found)
     return rows.filter(pl.col(SESSION).is_in(list(session_dates)))
 
 
 @lru_cache(maxsize=TABLES_OPEN)
 def _files(table: OpenTable) -> list[DataFile]:
-    return table.data_files()
+    return sorted(table.data_files(), key=lambda file: file.path)
+
+
+@lru_cache(maxsize=8 * FILES)
+def _sessions(file: DataFile) -> frozenset[date]:
+    return file.sessions
 
 
 @lru_cache(maxsize=FILES)

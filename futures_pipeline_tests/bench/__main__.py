@@ -9,13 +9,14 @@ from rich.progress import track
 from rich.table import Table
 
 from futures_pipeline_tests.bench.analysis import analysis_jobs
+from futures_pipeline_tests.bench.decisions import decision_jobs
 from futures_pipeline_tests.bench.jobs import change_jobs, commit_jobs, latest_jobs
 from futures_pipeline_tests.bench.lake_jobs import lake_jobs
 from futures_pipeline_tests.bench.option_lake import option_lake_jobs
 from futures_pipeline_tests.bench.options import option_jobs
 from futures_pipeline_tests.bench.timing import measure
 
-GROUPS = ("changes", "commits", "lake", "analysis", "options")
+GROUPS = ("changes", "commits", "lake", "analysis", "options", "decisions")
 
 
 @click.command()
@@ -35,6 +36,7 @@ def main(only: str, years: float) -> None:
             "lake": lambda: lake_jobs(Path(directory), years),
             "analysis": analysis_jobs,
             "options": lambda: [*option_jobs(), *option_lake_jobs(Path(directory))],
+            "decisions": lambda: decision_jobs(Path(directory), years),
         }
         jobs = [job for name in GROUPS if name in only.split(",") for job in groups[name]()]
         for title, rivals in track(jobs, description="Measuring", console=console):

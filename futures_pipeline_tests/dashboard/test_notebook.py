@@ -17,7 +17,7 @@ def test_the_notebook_runs_and_shows_a_verdict_and_a_receipt(
 ) -> None:
     monkeypatch.setenv("FUTURES_PIPELINE_DATA", str(full))
     monkeypatch.setenv("FUTURES_PIPELINE_CLOCK", filled.standing_clock(filled.LIVE))
-    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.delenv("MPLBACKEND", raising=False)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells)  # stored without results
 

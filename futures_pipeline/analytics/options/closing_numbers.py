@@ -51,8 +51,13 @@ NOT_TOLD: dict[str, float | None] = dict.fromkeys(WHOLE_DAY)
 
 
 class ClosingChain(NamedTuple):
-    """The options at the close: ``judged`` is all, ``valued`` the clean ones with greeks."""
+    """A session's ``rows``, and the options at its close.
 
+    ``judged`` is all of them, ``valued`` the clean ones with greeks.
+    """
+
+    day: OptionDay
+    rows: pl.DataFrame
     judged: pl.DataFrame
     valued: pl.DataFrame
 
@@ -64,7 +69,7 @@ def closing_chain(rows: pl.DataFrame, day: OptionDay) -> ClosingChain:
     """
     judged = judge_quotes(closing_rows(rows, day.closes_at), day.session_date)
     judged = with_forwards(judged, day.rate)
-    return ClosingChain(judged, with_greeks(judged, day.rate))
+    return ClosingChain(day, rows, judged, with_greeks(judged, day.rate))
 
 
 def of_the_quotes(chain: ClosingChain, symbols: Sequence[str], rate: float) -> dict[str, Numbers]:

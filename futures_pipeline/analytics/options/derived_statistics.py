@@ -148,9 +148,16 @@ def derived_statistics(
         quarter of an hour before the close (``quoted_at``); partial, below 60 % of the
         contracts from 7 to 400 days clean; insufficient, below 20 of them.
     """
-    chain = closing_chain(rows, day)
-    of_quotes, of_day = of_the_quotes(chain, symbols, day.rate), of_the_day(rows, symbols)
-    judged = quality(chain, symbols, day.closes_at)
+    return statistics_of(closing_chain(rows, day), symbols, background, updated_at)
+
+
+def statistics_of(
+    chain: ClosingChain, symbols: Sequence[str], background: Background, updated_at: datetime
+) -> pl.DataFrame:
+    """Return :func:`derived_statistics` of a chain that is at hand."""
+    day = chain.day
+    of_quotes, of_day = of_the_quotes(chain, symbols, day.rate), of_the_day(chain.rows, symbols)
+    judged = quality(chain, symbols)
     found = []
     for symbol in symbols:
         past = background.of(symbol)
@@ -173,9 +180,7 @@ def derived_statistics(
     return pl.DataFrame(found, schema=SCHEMA)
 
 
-def quality(
-    chain: ClosingChain, symbols: Sequence[str], closes_at: datetime
-) -> dict[str, dict[str, Any]]:
+def quality(chain: ClosingChain, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return how many contracts each ETF has, how many are clean, and whether that will do.
 
     ``greeks_source`` is ``mixed`` when not all greeks come from one place; ``quoted_at``: of
@@ -194,7 +199,7 @@ def quality(
     found = {}
     for symbol in symbols:
         contracts, of_use, clean, quoted_at = counts.get(symbol, (0, 0, 0, None))
-        is_early = quoted_at is not None and quoted_at < closes_at - CLOSING
+        is_early = quoted_at is not None and quoted_at < chain.day.closes_at - CLOSING
         found[symbol] = {
             "n_contracts": contracts,
             "n_clean": clean,

@@ -112,7 +112,11 @@ def facts_at(sources: Sources, legs: Legs, moment: datetime) -> Facts:
 
 
 def pair_facts(sources: Sources, legs: Legs, day: date) -> Facts:
-    """Return what is stored of a pair around a session."""
+    """Return what is stored of a pair around a session, found once for all who ask."""
+    return sources.once((legs, day), lambda: _pair_facts(sources, legs, day))
+
+
+def _pair_facts(sources: Sources, legs: Legs, day: date) -> Facts:
     calendar = calendar_for(new_york(day, 12))
     first = calendar.regular.before(day, 1)[-1].session_date
     days = tuple(session.session_date for session in calendar.globex.between(first, day))

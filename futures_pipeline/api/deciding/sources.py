@@ -1,8 +1,9 @@
 """The tables one computation reads: each at one version, which its receipt names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from futures_pipeline.storage.remembered import Part, parts_of, rows_of
 from futures_pipeline.storage.tables import TABLES
 
 ABSENT = -1
+Found = TypeVar("Found")
 
 
 class Sources:
@@ -26,6 +28,7 @@ class Sources:
         self._store = store
         self._told = versions
         self._opened: dict[str, OpenTable | None] = {}
+        self._found: dict[Hashable, Any] = {}
 
     @property
     def versions(self) -> dict[str, int]:
@@ -46,6 +49,13 @@ class Sources:
             return self._store.open(name)
         version = self._told.get(name, ABSENT)
         return None if version == ABSENT else _at_version(self._store.lake, name, version)
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """Return what was found under a key, or find it; the tables are pinned, so it stays."""
+        if key not in self._found:
+            self._found[key] = find()
+        found: Found = self._found[key]
+        return found
 
     def parts(self, name: str, session_dates: Iterable[date]) -> tuple[Part, ...]:
         """Return the data files of a table that hold some sessions."""

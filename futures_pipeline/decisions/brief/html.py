@@ -40,7 +40,7 @@ def _safe(text: str) -> str:
 
 def _header(page: Page) -> Iterable[str]:
     yield f"<header><h1>Morning brief <span>{page.session_date:%A %Y-%m-%d}</span></h1>"
-    yield f"<p>As of {both_times(page.as_of)}; made {both_times(page.made_at)}.</p></header>"
+    yield f"<p>As of {both_times(page.as_of)}; made {page.made_at:%Y-%m-%d %H:%M} UTC.</p></header>"
     yield '<section class="short"><dl>'
     yield from (_fact(fact) for fact in page.headline)
     yield "</dl>"

@@ -14,7 +14,7 @@ def as_text(page: Page) -> str:
     """Return a page as text of lines up to 78 characters where a value allows."""
     lines = [
         f"Morning brief, {page.session_date:%A %Y-%m-%d}",
-        f"As of {both_times(page.as_of)}; made {both_times(page.made_at)}.",
+        f"As of {both_times(page.as_of)}; made {page.made_at:%Y-%m-%d %H:%M} UTC.",
         "",
         *in_short(page),
     ]

@@ -19,7 +19,7 @@ from futures_pipeline.analytics.options.closing_numbers import (
 from futures_pipeline.analytics.options.derived_statistics import (
     WINDOWS,
     Background,
-    derived_statistics,
+    statistics_of,
 )
 from futures_pipeline.analytics.options.history import RETURNS
 from futures_pipeline.analytics.options.term_structure import Smile, smiles
@@ -46,15 +46,13 @@ CLOSES_SCHEMA = {"symbol": pl.String, "date": pl.Date, "close": pl.Float64}
 class Described:
     """One NYSE session: its options at the close, and the rows that follow from them."""
 
-    day: OptionDay
-    rows: pl.DataFrame
     chain: ClosingChain
     statistics: pl.DataFrame
     regimes: pl.DataFrame
 
     @property
     def session_date(self) -> date:
-        return self.day.session_date
+        return self.chain.day.session_date
 
     @cached_property
     def smiles(self) -> list[Smile]:
@@ -63,7 +61,7 @@ class Described:
     @cached_property
     def by_contract(self) -> pl.DataFrame:
         """Each contract's volume and open interest of the day."""
-        return largest_by_contract(self.rows)
+        return largest_by_contract(self.chain.rows)
 
 
 class Statistician:
@@ -87,44 +85,39 @@ class Statistician:
         for session in sessions:
             found = self._one(session, closes, stored, updated_at)
             fresh = found.statistics.select(DERIVED_STATISTICS.names)
-            stored = pl.concat(
-                [stored.filter(pl.col("session_date") != session.session_date), fresh]
-            )
+            others = stored.filter(pl.col("session_date") != session.session_date)
+            stored = pl.concat([others, fresh], rechunk=True)
             yield found
 
     def _one(
         self, session: Session, closes: pl.DataFrame, stored: pl.DataFrame, updated_at: datetime
     ) -> Described:
         day = OptionDay(session.session_date, session.closes_at, self._settings.options.rate)
-        rows = option_rows(self._lake, day.session_date)
-        chain = closing_chain(rows, day)
-        past = self._background(day, closes, stored, chain)
-        statistics = derived_statistics(rows, day, self._symbols, past, updated_at)
+        chain = closing_chain(option_rows(self._lake, day.session_date), day)
+        past = self._background(closes, stored, chain)
+        statistics = statistics_of(chain, self._symbols, past, updated_at)
         statistics = shaped(statistics, DERIVED_STATISTICS)
         whole = pl.concat([stored.filter(pl.col("session_date") < day.session_date), statistics])
         regimes = regime_rows(whole, day.session_date, self._regular, updated_at)
-        return Described(day, rows, chain, statistics, shaped(regimes, MARKET_REGIMES))
+        return Described(chain, statistics, shaped(regimes, MARKET_REGIMES))
 
     def _background(
-        self, day: OptionDay, closes: pl.DataFrame, stored: pl.DataFrame, chain: ClosingChain
+        self, closes: pl.DataFrame, stored: pl.DataFrame, chain: ClosingChain
     ) -> Background:
         """Return what a day is measured against.
 
         A close is the last minute's of the bars; without one, of the day itself the price
         that came with its closing quotes, of an earlier day what was stored then.
         """
-        earlier = stored.filter(pl.col("date") < day.session_date).select(
-            "symbol", "date", close="underlying_close"
-        )
-        quoted = quoted_prices(chain, day)
-        told = pl.concat([closes, earlier, quoted]).drop_nulls("close")
+        today = chain.day.session_date
+        earlier = stored.filter(pl.col("date") < today)
+        before = earlier.select("symbol", "date", close="underlying_close")
+        told = pl.concat([closes, before, quoted_prices(chain)]).drop_nulls("close")
         known = told.unique(["symbol", "date"], keep="first")
-        sessions = [
-            it.session_date for it in self._regular.before(day.session_date, LONGEST_WINDOW - 1)
-        ]
-        vix = known.filter(symbol=VIX, date=day.session_date)["close"].to_list()
+        sessions = self._regular.before(today, LONGEST_WINDOW - 1)
+        vix = known.filter(symbol=VIX, date=today)["close"].to_list()
         return Background(
-            sessions=[*sessions, day.session_date],
+            sessions=[*(it.session_date for it in sessions), today],
             underlyings=self._with_dividends(known),
             stored=stored,
             vix_close=next(iter(vix), None),
@@ -148,7 +141,8 @@ class Statistician:
             return pl.DataFrame(schema=DERIVED_STATISTICS.schema)
         first, last = sessions[0].session_date, sessions[-1].session_date
         is_near = pl.col("session_date").is_between(first, last)
-        return table.scan().filter(is_near).collect()
+        # A file a session is a chunk a session, which makes every later step slow.
+        return table.scan().filter(is_near).collect().rechunk()
 
     def _priced(self, known: Sequence[Session], first: date) -> Sequence[Session]:
         """Return the sessions whose closes matter to the first session and those after it."""
@@ -189,12 +183,12 @@ def closing_prices(lake: Lake, sessions: Sequence[Session], symbols: Sequence[st
     return closes.rename({"session_date": "date"})
 
 
-def quoted_prices(chain: ClosingChain, day: OptionDay) -> pl.DataFrame:
+def quoted_prices(chain: ClosingChain) -> pl.DataFrame:
     """Return the ETFs' prices that came with the quotes of the close itself."""
-    at_close = chain.judged.filter(pl.col("timestamp") >= day.closes_at - CLOSING)
+    at_close = chain.judged.filter(pl.col("timestamp") >= chain.day.closes_at - CLOSING)
     price = pl.col("underlying_price").median().alias("close")
     found = at_close.group_by("symbol").agg(price).drop_nulls("close")
-    return found.select("symbol", pl.lit(day.session_date).alias("date"), "close")
+    return found.select("symbol", pl.lit(chain.day.session_date).alias("date"), "close")
 
 
 def shaped(rows: pl.DataFrame, table: Table) -> pl.DataFrame:

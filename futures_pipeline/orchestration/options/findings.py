@@ -38,7 +38,7 @@ BREAKS: Mapping[str, Callable[[Evidence], pl.DataFrame]] = {
     "iv_in_range": lambda it: checks.vols_out_of_range(it.described.smiles),
     "greeks_delivered": lambda it: checks.missing_greeks(it.described.chain.valued),
     "put_call_parity": lambda it: checks.parity_breaches(
-        it.described.chain.judged, it.described.day.rate
+        it.described.chain.judged, it.described.chain.day.rate
     ),
     "open_interest_fresh": lambda it: checks.stale_open_interest(
         it.described.by_contract, it.before

@@ -10,6 +10,7 @@ import pytest
 
 from futures_pipeline.domain.sessions import new_york
 from futures_pipeline.orchestration.resources import Workbench
+from futures_pipeline.orchestration.scorecard.assets import graded
 from futures_pipeline.orchestration.scorecard.automation import SCORECARD_JOB, scores_due
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.tables import BARS_1M, ENTRY_DECISIONS, SCORE_TABLES
@@ -81,19 +82,17 @@ def test_an_outcome_worked_by_hand(lake: Path) -> None:
     assert rows["entry_at"].unique().to_list() == [new_york(DAYS[0], 9, 30)]
 
 
-def test_later_days_change_no_earlier_card(tmp_path: Path) -> None:
-    """A card of day 4 is the same with 4 days in the lake and with 7 that turned out worse."""
-    found = []
-    for days in (DAYS[:4], DAYS[:7]):
-        data = tmp_path / str(len(days))
-        plant(Lake(data / "lake"), days, rising=3)
-        run_job(settings_at(data, EVENING), SCORECARD_JOB, days[0], days[-1])
-        found.append(
-            {table.name: read(data, table.name, session_date=DAYS[3]) for table in SCORE_TABLES}
-        )
-    short, long = found
-    assert all(rows.height for rows in short.values())
-    assert all(long[name].equals(rows) for name, rows in short.items())
+def test_later_days_change_no_earlier_card(
+    tmp_path: Path, scored: tuple[Path, dg.ExecuteInProcessResult]
+) -> None:
+    """Four mornings rose; a card of the fourth does not know that three of the ten fell."""
+    plant(Lake(tmp_path / "lake"), DAYS[:4])
+    workbench = Workbench(settings_at(tmp_path, EVENING))
+    alone = graded(workbench, DAYS[:4]).tables
+    for table in SCORE_TABLES:
+        of_fourth = alone[table.name].filter(session_date=DAYS[3])
+        assert of_fourth.height
+        assert of_fourth.equals(read(scored[0], table.name, session_date=DAYS[3]))
 
 
 def test_only_what_is_known_is_graded(lake: Path) -> None:
@@ -121,7 +120,7 @@ def test_the_sensor_follows_the_newest_sessions_that_are_over(lake: Path) -> Non
 def test_a_rerun_leaves_the_same_rows(lake: Path) -> None:
     settings, runs = settings_at(lake, EVENING), []
     for _ in range(2):
-        run_job(settings, SCORECARD_JOB, DAYS[-2], LAST)
+        run_job(settings, SCORECARD_JOB, LAST)
         runs.append({table.name: read(lake, table.name) for table in SCORE_TABLES})
     assert all(runs[1][name].equals(rows) for name, rows in runs[0].items())
 
