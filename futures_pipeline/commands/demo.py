@@ -38,7 +38,7 @@ from futures_pipeline.domain.clock import (
 from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError
 from futures_pipeline.domain.sessions import NEW_YORK
 
-ONCE_SPEED, LIVE_SPEED = 60.0, 10.0
+ONCE_SPEED, LIVE_SPEED = 30.0, 10.0
 ONCE_INGEST_SECONDS, LIVE_INGEST_SECONDS = 5, 30
 MARKER = "demo.json"
 VARIABLES = "env.sh"
@@ -71,7 +71,7 @@ class Plan:
     help="Replay Parquet files (a folder or single files) instead of the generated market.",
 )
 @click.option("--from", "start", help="Market time to start at, like 2025-01-15T08:55-05:00.")
-@click.option("--speed", type=float, help="Market seconds a second (default 10, with --once 60).")
+@click.option("--speed", type=float, help="Market seconds a second (default 10, with --once 30).")
 @click.option("--sessions", type=int, default=25, help="Complete sessions of history (25).")
 @click.option("--seed", type=int, default=7, help="Seed of the generated market (7).")
 @with_settings

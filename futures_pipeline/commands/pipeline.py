@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any
 
@@ -89,23 +89,34 @@ class Pipeline:
         self._console.print(f"Dashboard http://127.0.0.1:{port} (live chart at /live)")
 
     def once(self) -> bool:
-        """Collect, ingest through the real sensor, check everything; return whether all is well."""
-        from futures_pipeline.orchestration.home import daemon_command
-        from futures_pipeline.orchestration.once import materialize_all
+        """Collect, then ingest through the real sensor and daemon; return whether all is well.
 
-        daemon = daemon_command(self._home)
-        self._processes.start("dagster-daemon", daemon, self._environment)
+        One after the other: loading Dagster takes a core for seconds, which at many market
+        seconds a second would silence a stream for minutes.
+        """
+        from futures_pipeline.orchestration.home import daemon_command
+        from futures_pipeline.orchestration.once import (
+            NEWEST,
+            checks_of_runs,
+            materialize_all,
+            worst_of,
+        )
+
+        begun = datetime.now(UTC)
         with self._progress() as progress:
             self._until_history(progress)
             self._until_live(progress)
             self._until_history(progress, "Repairs")
             collector = self._processes.stop("collector")
+            daemon = daemon_command(self._home)
+            self._processes.start("dagster-daemon", daemon, self._environment)
             if not self._until_ingested(progress):
                 raise PipelineError(self._stuck())
             task = progress.add_task("Assets and checks", total=1)
             self._processes.stop("dagster-daemon")
             sessions = sorted({part.session_date for part in self._spool.partitions()})
-            checks = materialize_all(self._settings, sessions)
+            last = materialize_all(self._settings, sessions[-NEWEST:])
+            checks = worst_of([*checks_of_runs(begun), *last])
             progress.update(task, completed=1)
         refused = self._spool.refused_requests()
         return print_summary(self._console, self._settings, checks, refused) and collector == 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
@@ -32,6 +32,7 @@ from futures_pipeline.storage.spool import Partition
 
 # What is computed of the newest sessions alone, so that a look ends soon.
 NEWEST = 2
+EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 ON_NEWEST = (ROLLING_JOB, DAILY_JOB, DECISIONS_JOB, SCORECARD_JOB, BRIEF_JOB)
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
@@ -45,6 +46,10 @@ class CheckOutcome:
     passed: bool
     severity: str
     says: str
+
+    @property
+    def badness(self) -> int:
+        return 0 if self.passed else ("WARN", "ERROR").index(self.severity) + 1
 
 
 class LakeProgress:
@@ -75,8 +80,7 @@ def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckO
     """Materialise the assets of some sessions in this process and return what checks say.
 
     What follows from the derived tables is made of the newest two sessions. Recorded in the
-    Dagster instance of ``DAGSTER_HOME``, like any other run. Freshness is left out: nothing
-    collects any more.
+    Dagster instance of ``DAGSTER_HOME``, like any other run.
     """
     workbench = Workbench(settings)
     partitions = session_partitions(settings.dagster.first_session, workbench.calendar.globex)
@@ -91,8 +95,26 @@ def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckO
             newest = ranges[-1][-NEWEST:]
             outcomes += _executed(definitions.resolve_job_def(job), instance, newest)
         outcomes += _executed(definitions.resolve_job_def(QUALITY_JOB), instance, [])
-    stale = {key.name for key in freshness_checks.check_keys}
-    return [outcome for outcome in outcomes if outcome.check not in stale]
+    return outcomes
+
+
+def checks_of_runs(since: datetime) -> list[CheckOutcome]:
+    """Return what the checks of the runs created after a (system) time say, oldest first."""
+    with dg.DagsterInstance.get() as instance:
+        runs = instance.get_runs(dg.RunsFilter(created_after=since), ascending=True)
+        logs = [instance.all_logs(run.run_id, of_type=EVALUATED) for run in runs]
+    events = [entry.dagster_event for log in logs for entry in log if entry.dagster_event]
+    return _told([event.asset_check_evaluation_data for event in events])
+
+
+def worst_of(outcomes: Sequence[CheckOutcome]) -> list[CheckOutcome]:
+    """Return one outcome a check: the newest of its worst, as runs look at several sessions."""
+    worst: dict[tuple[str, str], CheckOutcome] = {}
+    for outcome in outcomes:
+        key = (outcome.asset, outcome.check)
+        if key not in worst or outcome.badness >= worst[key].badness:
+            worst[key] = outcome
+    return list(worst.values())
 
 
 def _executed(
@@ -107,9 +129,15 @@ def _executed(
         partition_key=request.partition_key,
         raise_on_error=False,
     )
-    outcomes = [_outcome(found) for found in result.get_asset_check_evaluations()]
+    outcomes = _told(result.get_asset_check_evaluations())
     is_told = any(not outcome.passed and outcome.severity == "ERROR" for outcome in outcomes)
     return outcomes if result.success or is_told else [*outcomes, _failed_run(job.name, result)]
+
+
+def _told(found: Sequence[dg.AssetCheckEvaluation]) -> list[CheckOutcome]:
+    """Return evaluations as outcomes, without freshness: nothing collects any more."""
+    stale = {key.name for key in freshness_checks.check_keys}
+    return [_outcome(it) for it in found if it.check_name not in stale]
 
 
 def _outcome(found: dg.AssetCheckEvaluation) -> CheckOutcome:
