@@ -5,26 +5,25 @@ from importlib import import_module
 
 import click
 
-# Name and one line of help; the module and the function have the name of the command, with _
-# for -.
-COMMANDS: Mapping[str, str] = {
-    "assess": "Say who leads a pair, how sure that is, and what it is worth.",
-    "backfill": "Fetch missing one-minute bars of past days.",
-    "brief": "Print the morning brief of a day, or make it anew.",
-    "collect": "Collect from IB Gateway or TWS until Ctrl-C.",
-    "coverage": "Show which minutes are missing, and why.",
-    "dashboard": "Show what is stored and what is heard, as pages.",
-    "demo": "Run the whole pipeline on a simulated market; no account needed.",
-    "derive-options": "Compute option statistics and regimes of past sessions.",
-    "doctor": "Check settings, gateway, subscriptions and limits.",
-    "import-options": "Bring recorded or bought option chains into the lake.",
-    "explain": "Show what became of every rule in a decision.",
-    "lake": "List the tables; read as of a time, check, repair, maintain.",
-    "queue": "Show what the collector has to ask, and what failed.",
-    "receipt": "Compute a stored signal or decision again, and compare.",
-    "replay": "Decide past sessions again, with futures and without.",
-    "run": "Run the collector and Dagster with your own IB Gateway or TWS.",
-    "simulate": "Run the gateway simulator alone.",
+# Name, package and one line of help; module and function have the command's name, with _ for -.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "assess": ("deciding", "Say who leads a pair, how sure that is, and what it is worth."),
+    "backfill": ("filling", "Fetch missing one-minute bars of past days."),
+    "brief": ("deciding", "Print the morning brief of a day, or make it anew."),
+    "collect": ("serving", "Collect from IB Gateway or TWS until Ctrl-C."),
+    "coverage": ("inspecting", "Show which minutes are missing, and why."),
+    "dashboard": ("serving", "Show what is stored and what is heard, as pages."),
+    "demo": ("running", "Run the whole pipeline on a simulated market; no account needed."),
+    "derive-options": ("filling", "Compute option statistics and regimes of past sessions."),
+    "doctor": ("inspecting", "Check settings, gateway, subscriptions and limits."),
+    "import-options": ("filling", "Bring recorded or bought option chains into the lake."),
+    "explain": ("deciding", "Show what became of every rule in a decision."),
+    "lake": ("inspecting", "List the tables; read as of a time, check, repair, maintain."),
+    "queue": ("inspecting", "Show what the collector has to ask, and what failed."),
+    "receipt": ("deciding", "Compute a stored signal or decision again, and compare."),
+    "replay": ("deciding", "Decide past sessions again, with futures and without."),
+    "run": ("running", "Run the collector and Dagster with your own IB Gateway or TWS."),
+    "simulate": ("serving", "Run the gateway simulator alone."),
 }
 
 
@@ -39,15 +38,15 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
-        module = import_module(f"futures_pipeline.commands.{name}")
+        name, (package, _) = cmd_name.replace("-", "_"), COMMANDS[cmd_name]
+        module = import_module(f"futures_pipeline.commands.{package}.{name}")
         command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,14 +8,14 @@ from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.analysis.automation import analysis_parts
 from futures_pipeline.orchestration.coverage.assets import coverage_assets
 from futures_pipeline.orchestration.decisions.automation import decision_parts
-from futures_pipeline.orchestration.derived import change_metrics_asset
+from futures_pipeline.orchestration.ingestion.derived import change_metrics_asset
+from futures_pipeline.orchestration.ingestion.raw import SPOOL, quarantine_asset, raw_asset
 from futures_pipeline.orchestration.operations.upkeep import UPKEEP, UPKEEP_JOB, upkeep_schedule
 from futures_pipeline.orchestration.options.automation import option_parts
 from futures_pipeline.orchestration.partitions import session_partitions
 from futures_pipeline.orchestration.quality.freshness import freshness_checks
 from futures_pipeline.orchestration.quality.schedule import quality_schedule
 from futures_pipeline.orchestration.quality.series import QUALITY_JOB, change_checks, pair_checks
-from futures_pipeline.orchestration.raw import SPOOL, quarantine_asset, raw_asset
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.scorecard.automation import scorecard_parts
 from futures_pipeline.orchestration.sensors.alerts import build_alert_sensor
@@ -39,11 +39,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
     interval = settings.dagster.ingest_interval_seconds
     raw = [*(raw_asset(table, partitions) for table in RAW_TABLES), quarantine_asset(partitions)]
     derived = [coverage_assets(partitions), change_metrics_asset(partitions)]
-    analysis = analysis_parts(partitions, settings.analysis, [pair_checks])
-    options = option_parts(partitions, settings.options)
-    decisions = decision_parts(partitions)
-    scores = scorecard_parts(partitions)
-    parts = (analysis, options, decisions, scores)
+    parts = (
+        analysis_parts(partitions, settings.analysis, [pair_checks]),
+        option_parts(partitions, settings.options),
+        decision_parts(partitions),
+        scorecard_parts(partitions),
+    )
     assets = [*raw, *derived, *(asset for part in parts for asset in part.assets), *UPKEEP]
     series = [change_checks, pair_checks, freshness_checks]
     checks = [key for defined in (*assets, *series) for key in defined.check_keys]
@@ -63,7 +64,11 @@ def build_defs(settings: Settings) -> dg.Definitions:
                 ],
             ),
         ],
-        schedules=[quality_schedule, upkeep_schedule, *options.schedules, *decisions.schedules],
+        schedules=[
+            quality_schedule,
+            upkeep_schedule,
+            *(it for part in parts for it in part.schedules),
+        ],
         resources={"workbench": workbench},
         executor=dg.in_process_executor,
     )

@@ -13,7 +13,7 @@ from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.instruments import Instrument
 from futures_pipeline.domain.sessions import TradingCalendar
-from futures_pipeline.orchestration.positions import CommittedPositions
+from futures_pipeline.orchestration.ingestion.positions import CommittedPositions
 from futures_pipeline.storage.ingestion import (
     Ingestion,
     IngestReport,

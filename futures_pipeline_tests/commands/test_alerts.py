@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from futures_pipeline.alerting import Condition, Outbox, Severity, alert_targets, deliver
-from futures_pipeline.commands.alerts import alerts
+from futures_pipeline.commands.inspecting.alerts import alerts
 from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline_tests.alerting.web import web_hook
 

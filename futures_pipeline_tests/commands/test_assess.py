@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from futures_pipeline.commands import assess_tables
-from futures_pipeline.commands.assess import assess
 from futures_pipeline.commands.cli import COMMANDS
+from futures_pipeline.commands.deciding import assess_tables
+from futures_pipeline.commands.deciding.assess import assess
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
 from futures_pipeline_tests.pair_lake import (
     CLOCK,

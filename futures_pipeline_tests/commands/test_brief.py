@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from futures_pipeline.commands.brief import brief, newest_day
+from futures_pipeline.commands.deciding.brief import brief, newest_day
 from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError
 from futures_pipeline.domain.sessions import new_york
 from futures_pipeline_tests.decisions.brief.mornings import AS_OF, DAY

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from futures_pipeline.commands import coverage_tables
-from futures_pipeline.commands.coverage import coverage
+from futures_pipeline.commands.inspecting import coverage_tables
+from futures_pipeline.commands.inspecting.coverage import coverage
 from futures_pipeline.commands.options import sole_user
 from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.domain.instruments import UNIVERSE

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from futures_pipeline.commands.cli import COMMANDS, cli
-from futures_pipeline.commands.explain import condition_text
+from futures_pipeline.commands.deciding.explain import condition_text
 from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline.orchestration.decisions.assets import SAID_TABLES, said
 from futures_pipeline.orchestration.resources import Workbench

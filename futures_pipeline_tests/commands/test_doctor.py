@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from futures_pipeline.collection.findings import Finding, Verdict
-from futures_pipeline.commands.doctor import (
+from futures_pipeline.commands.inspecting.doctor import (
     CANNOT_WORK,
     Report,
     collector_finding,

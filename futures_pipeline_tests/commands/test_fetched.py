@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from futures_pipeline.collection.history.plan import history_plan
-from futures_pipeline.commands.backfill import chosen, rule_universe, sessions_back
-from futures_pipeline.commands.fetched import Asked, Fetched, fetched_table
+from futures_pipeline.commands.filling.backfill import chosen, rule_universe, sessions_back
+from futures_pipeline.commands.filling.fetched import Asked, Fetched, fetched_table
 from futures_pipeline.config import Settings, load_settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from futures_pipeline.commands.lake import lake as command
-from futures_pipeline.commands.pipeline import heal_lake
+from futures_pipeline.commands.inspecting.lake import lake as command
+from futures_pipeline.commands.running.pipeline import heal_lake
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.errors import ConfigurationError, LakeError, PipelineError
 from futures_pipeline.domain.instruments import UNIVERSE

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from futures_pipeline.commands.market import (
+from futures_pipeline.commands.running.market import (
     RecordedSymbol,
     Recording,
     generated_start,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from futures_pipeline.commands.once_flow import print_flow
+from futures_pipeline.commands.running.once_flow import print_flow
 from futures_pipeline.decisions.rules.book import all_rules
 from futures_pipeline.domain.sessions import new_york
 from futures_pipeline.storage.lake import Lake

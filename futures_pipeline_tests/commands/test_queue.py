@@ -9,9 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from futures_pipeline.collection.broker.codes import CODES
-from futures_pipeline.commands import queue as queue_module
-from futures_pipeline.commands.queue import queue
-from futures_pipeline.commands.remedies import ELSE, FOR_CAUSE, FOR_ERROR_KIND, for_error_kind
+from futures_pipeline.commands.inspecting import queue as queue_module
+from futures_pipeline.commands.inspecting.queue import queue
+from futures_pipeline.commands.inspecting.remedies import (
+    ELSE,
+    FOR_CAUSE,
+    FOR_ERROR_KIND,
+    for_error_kind,
+)
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.storage.spool import NewRequest, Spool

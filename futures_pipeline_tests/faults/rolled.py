@@ -34,8 +34,8 @@ def materialized(
     round that the machine holds up leaves minutes without one.
     """
     # Here, because Dagster takes seconds to load and the other commands do not need it.
-    from futures_pipeline.orchestration.home import home_environment, prepare_home
-    from futures_pipeline.orchestration.once import materialize_all
+    from futures_pipeline.orchestration.hosting.home import home_environment, prepare_home
+    from futures_pipeline.orchestration.hosting.once import materialize_all
 
     variables = {
         "FUTURES_PIPELINE_COLLECTION_SYMBOLS": ",".join(symbols),

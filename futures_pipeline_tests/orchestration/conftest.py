@@ -15,7 +15,7 @@ from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.config import BinanceSettings, DagsterSettings, Settings
 from futures_pipeline.domain.instruments import UNIVERSE, Kind
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.once import QUIET
+from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.derived import DERIVE_JOB
 from futures_pipeline.orchestration.sensors.runs import run_request

@@ -7,7 +7,7 @@ import pytest
 
 from futures_pipeline.analytics.coverage import COVERAGE_SCHEMA, GAP_SCHEMA
 from futures_pipeline.config import Settings
-from futures_pipeline.orchestration.positions import spool_positions
+from futures_pipeline.orchestration.ingestion.positions import spool_positions
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.derived import sessions_to_derive
 from futures_pipeline.orchestration.sensors.spool import sessions_to_ingest

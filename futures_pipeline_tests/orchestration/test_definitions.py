@@ -12,7 +12,7 @@ import yaml
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.errors import DataDirectoryError
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.home import (
+from futures_pipeline.orchestration.hosting.home import (
     DEFINITIONS,
     daemon_command,
     home_environment,

@@ -8,8 +8,8 @@ import pytest
 
 from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.home import prepare_home
-from futures_pipeline.orchestration.once import QUIET
+from futures_pipeline.orchestration.hosting.home import prepare_home
+from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.operations.run_history import EndedRun, forget_runs, to_forget
 from futures_pipeline.orchestration.operations.upkeep import upkeep_schedule
 from futures_pipeline.orchestration.resources import Workbench

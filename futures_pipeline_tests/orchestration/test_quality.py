@@ -10,7 +10,7 @@ import pytest
 
 from futures_pipeline.config import DagsterSettings, Settings
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.once import QUIET
+from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.quality.schedule import quality_schedule
 from futures_pipeline.orchestration.quality.series import pair_checks
 from futures_pipeline.orchestration.resources import Workbench

@@ -9,7 +9,7 @@ import pytest
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.once import LakeProgress
+from futures_pipeline.orchestration.hosting.once import LakeProgress
 from futures_pipeline.orchestration.partitions import session_partitions
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.derived import build_derived_sensor

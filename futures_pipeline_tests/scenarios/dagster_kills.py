@@ -21,13 +21,13 @@ from unittest.mock import patch
 import dagster as dg
 
 from futures_pipeline.config import Settings, load_settings
-from futures_pipeline.orchestration.home import (
+from futures_pipeline.orchestration.hosting.home import (
     daemon_command,
     home_environment,
     prepare_home,
     webserver_command,
 )
-from futures_pipeline.orchestration.once import LakeProgress
+from futures_pipeline.orchestration.hosting.once import LakeProgress
 from futures_pipeline.orchestration.sensors.runs import UNFINISHED
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.spool import NewBatch, Spool

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from futures_pipeline.commands.coverage import coverage
+from futures_pipeline.commands.inspecting.coverage import coverage
 from futures_pipeline_tests.scenarios.conftest import (
     CollectorProcess,
     Simulator,

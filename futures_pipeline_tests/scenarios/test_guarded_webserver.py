@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from futures_pipeline.config import Settings
-from futures_pipeline.orchestration.home import (
+from futures_pipeline.orchestration.hosting.home import (
     home_environment,
     prepare_home,
     webserver_command,

@@ -16,7 +16,7 @@ from futures_pipeline.api import get_derived_statistics, get_market_regime
 from futures_pipeline.config import CollectionSettings, DagsterSettings, OptionSettings, Settings
 from futures_pipeline.domain.sessions import new_york
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.once import QUIET
+from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.options.automation import OPTIONS_JOB
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB

@@ -24,8 +24,8 @@ from futures_pipeline.orchestration.analysis.found import (
 )
 from futures_pipeline.orchestration.analysis.positions import bar_positions
 from futures_pipeline.orchestration.checks import schema_result, schema_spec
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
     column_schema,
     on_session,

@@ -4,10 +4,8 @@ The rolling one follows ingestion. The daily one waits until a session is over, 
 own clock and calendar, so that it knows holidays, summer time and a replay alike.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import date
 
 import dagster as dg
 
@@ -22,35 +20,23 @@ from futures_pipeline.orchestration.analysis.assets import (
     analysis_assets,
 )
 from futures_pipeline.orchestration.analysis.positions import bar_positions, behind, newest_over
+from futures_pipeline.orchestration.parts import Parts
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.sensors.planning import next_runs
-from futures_pipeline.orchestration.sensors.runs import failed_runs, run_request, unfinished_run
+from futures_pipeline.orchestration.sensors.following import Following, following_sensor
 from futures_pipeline.storage.tables import BARS_1M
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
 
 ROLLING_JOB, DAILY_JOB = "rolling_analysis", "daily_analysis"
 # Older sessions are back-filled by hand: a run computes each from all its sessions anew.
 ROLLING_NEWEST, DAILY_NEWEST = 20, 3
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisParts:
-    """What the definitions take in: assets, their jobs and what starts these."""
-
-    assets: list[dg.AssetsDefinition]
-    jobs: "list[UnresolvedAssetJobDefinition]"
-    sensors: list[dg.SensorDefinition]
+IDLE = "everything is computed"
+FOLLOWS = "Starts job {job} for the newest sessions whose stored bars are ahead of it."
 
 
 def analysis_parts(
     partitions: dg.DailyPartitionsDefinition,
     settings: AnalysisSettings,
     guards: Sequence[dg.AssetChecksDefinition] = (),
-) -> AnalysisParts:
+) -> Parts:
     """Return the analysis of one configuration.
 
     ``guards``: checks whose failure keeps the daily statistics from starting. The rolling ones
@@ -72,10 +58,13 @@ def analysis_parts(
         ),
     ]
     sensors = [
-        _sensor(ROLLING_JOB, partitions, settings.interval_seconds, rolling_behind),
-        _sensor(DAILY_JOB, partitions, settings.interval_seconds, daily_behind),
+        following_sensor(it, partitions, settings.interval_seconds, FOLLOWS.format(job=it.job))
+        for it in (
+            Following(ROLLING_JOB, rolling_behind, IDLE),
+            Following(DAILY_JOB, daily_behind, IDLE),
+        )
     ]
-    return AnalysisParts([*rolling, *daily], jobs, sensors)
+    return Parts([*rolling, *daily], jobs, sensors)
 
 
 def rolling_behind(workbench: Workbench) -> dict[date, int]:
@@ -109,35 +98,3 @@ def _behind(
         late = behind(wanted, analysis.tables, workbench.lake)
         found |= {day: max(position, found.get(day, 0)) for day, position in late.items()}
     return dict(sorted(found.items()))
-
-
-def _sensor(
-    job: str,
-    partitions: dg.DailyPartitionsDefinition,
-    interval_seconds: int,
-    sessions_behind: Callable[[Workbench], dict[date, int]],
-) -> dg.SensorDefinition:
-    @dg.sensor(
-        name=f"{job}_sensor",
-        job_name=job,
-        minimum_interval_seconds=interval_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Starts job {job} for the newest sessions whose stored bars are ahead of it.",
-    )
-    def look(
-        context: dg.SensorEvaluationContext, workbench: dg.ResourceParam[Workbench]
-    ) -> dg.SensorResult | dg.SkipReason:
-        running = unfinished_run(context.instance, job)
-        if running is not None:
-            return dg.SkipReason(f"run {running} of job {job} is still under way")
-        late = sessions_behind(workbench)
-        if not late:
-            return dg.SkipReason("everything is computed")
-        failed = failed_runs(context.instance, job)
-        plan = next_runs(late, failed, partitions.get_partition_keys(), datetime.now(UTC))
-        if not plan.ranges:
-            return dg.SkipReason(f"waiting before {', '.join(plan.waiting)} is tried again")
-        position = max(late.values())
-        return dg.SensorResult([run_request(keys, position) for keys in plan.ranges])
-
-    return look

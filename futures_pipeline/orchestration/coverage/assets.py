@@ -12,16 +12,16 @@ from futures_pipeline.orchestration.coverage.report import (
     unexplained_result,
     unexplained_spec,
 )
-from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.positions import coverage_position
-from futures_pipeline.orchestration.raw import OWNERS
-from futures_pipeline.orchestration.reporting import column_schema, on_session
-from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.session_coverage import (
+from futures_pipeline.orchestration.ingestion.positions import coverage_position
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
+from futures_pipeline.orchestration.ingestion.session_coverage import (
     COVERAGE_INPUTS,
     SessionCoverage,
     session_coverage,
 )
+from futures_pipeline.orchestration.partitions import session_dates
+from futures_pipeline.orchestration.reporting import column_schema, on_session
+from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.lake import CommitConflict, Once
 from futures_pipeline.storage.tables import COVERAGE, GAPS, Table

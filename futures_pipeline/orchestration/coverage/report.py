@@ -17,6 +17,7 @@ from futures_pipeline.analytics.gap_summary import (
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.sessions import NEW_YORK
 from futures_pipeline.orchestration.checks import ERROR, WARN
+from futures_pipeline.orchestration.ingestion.session_coverage import SessionCoverage
 from futures_pipeline.orchestration.reporting import (
     keys_text,
     on_session,
@@ -24,7 +25,6 @@ from futures_pipeline.orchestration.reporting import (
     row_counts,
     table_value,
 )
-from futures_pipeline.orchestration.session_coverage import SessionCoverage
 from futures_pipeline.storage.tables import COVERAGE
 
 if TYPE_CHECKING:

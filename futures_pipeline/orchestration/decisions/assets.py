@@ -16,8 +16,8 @@ from futures_pipeline.orchestration.decisions.charts import (
 from futures_pipeline.orchestration.decisions.checks import SAID_CHECKS
 from futures_pipeline.orchestration.decisions.due import known_until
 from futures_pipeline.orchestration.decisions.storing import keep
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
     column_schema,
     on_session,

@@ -5,9 +5,7 @@ can be in the lake, a little over a minute after it. So it knows summer time, ho
 shortened days and a replay alike, and the final pre-market signal is there before the open.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -15,29 +13,15 @@ from futures_pipeline.decisions.signals.timing import WARNINGS_EVERY, newest_tic
 from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.orchestration.decisions.assets import decision_assets
 from futures_pipeline.orchestration.decisions.due import known_until
+from futures_pipeline.orchestration.parts import Parts
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.runs import unfinished_run
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
 
 DECISIONS_JOB = "decisions_job"
 EVERY_MINUTE = "* * * * *"
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionParts:
-    """What the definitions take in: assets, their job and what starts it."""
-
-    assets: list[dg.AssetsDefinition]
-    jobs: "list[UnresolvedAssetJobDefinition]"
-    sensors: list[dg.SensorDefinition]
-    schedules: list[dg.ScheduleDefinition]
-
-
-def decision_parts(partitions: dg.DailyPartitionsDefinition) -> DecisionParts:
+def decision_parts(partitions: dg.DailyPartitionsDefinition) -> Parts:
     """Return signals, warnings and decisions of one configuration."""
     assets = decision_assets(partitions)
     job = dg.define_asset_job(
@@ -45,7 +29,7 @@ def decision_parts(partitions: dg.DailyPartitionsDefinition) -> DecisionParts:
         selection=dg.AssetSelection.assets(*assets),
         description="Says what is due: early warnings, signals, decisions.",
     )
-    return DecisionParts(assets, [job], [], [decision_schedule])
+    return Parts(assets, [job], schedules=[decision_schedule])
 
 
 @dg.schedule(

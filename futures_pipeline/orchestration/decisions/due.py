@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from futures_pipeline.orchestration.positions import spool_positions
+from futures_pipeline.orchestration.ingestion.positions import spool_positions
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.tables import BARS_1M
 

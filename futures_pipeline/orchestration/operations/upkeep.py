@@ -7,8 +7,8 @@ import dagster as dg
 import polars as pl
 
 from futures_pipeline.orchestration.checks import ERROR, WARN
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.operations.run_history import forget_runs
-from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import table_value
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.lake import CommitConflict

@@ -8,11 +8,11 @@ import dagster as dg
 import polars as pl
 
 from futures_pipeline.orchestration.checks import schema_result, schema_spec
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.options import charts
 from futures_pipeline.orchestration.options.checks import option_results, option_specs
 from futures_pipeline.orchestration.options.storing import Statistics
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
     column_schema,
     on_session,

@@ -12,9 +12,9 @@ from futures_pipeline.analytics.market_time import market_hours
 from futures_pipeline.domain.instruments import Instrument, Kind
 from futures_pipeline.domain.sessions import Session, Timetable
 from futures_pipeline.orchestration.checks import ERROR, NEWEST_SESSIONS, WARN
+from futures_pipeline.orchestration.ingestion.session_coverage import SNAPSHOTS
 from futures_pipeline.orchestration.quality.series import in_words
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.session_coverage import SNAPSHOTS
 from futures_pipeline.storage.tables import BARS_1M, Table
 
 LEAST_FRESH = timedelta(minutes=10)

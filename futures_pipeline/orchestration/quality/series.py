@@ -16,9 +16,9 @@ import polars as pl
 
 from futures_pipeline.analytics import quality
 from futures_pipeline.orchestration.checks import ERROR, EXAMPLES, NEWEST_SESSIONS, WARN
+from futures_pipeline.orchestration.ingestion.session_coverage import SNAPSHOTS
 from futures_pipeline.orchestration.reporting import keys_text, table_value
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.session_coverage import SNAPSHOTS
 from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, FUTURES_SNAPSHOTS, Table
 
 QUALITY_JOB = "quality"

@@ -9,8 +9,8 @@ import polars as pl
 from futures_pipeline.orchestration.analysis.assets import replace_sessions
 from futures_pipeline.orchestration.analysis.found import Found
 from futures_pipeline.orchestration.checks import schema_result, schema_spec
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.reporting import (
     column_schema,
     on_session,

@@ -6,27 +6,20 @@ morning without them has a brief that says so, before the open.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
 import dagster as dg
 import polars as pl
 
 from futures_pipeline.domain.sessions import NEW_YORK, new_york
 from futures_pipeline.orchestration.analysis.positions import newest_over
+from futures_pipeline.orchestration.parts import Parts
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.scorecard.assets import scorecard_assets
 from futures_pipeline.orchestration.scorecard.brief import morning_brief_asset
 from futures_pipeline.orchestration.scorecard.positions import score_behind
-from futures_pipeline.orchestration.sensors.planning import next_runs
-from futures_pipeline.orchestration.sensors.runs import failed_runs, run_request, unfinished_run
+from futures_pipeline.orchestration.sensors.following import Following, following_sensor
 from futures_pipeline.storage.tables import BARS_1M, ENTRY_DECISIONS
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
 
 SCORECARD_JOB, BRIEF_JOB = "scorecard_job", "morning_brief_job"
 # Older sessions are back-filled by hand.
@@ -39,16 +32,7 @@ DEADLINE, LATEST = timedelta(minutes=4), timedelta(hours=6)
 RUNS_TAKE = timedelta(seconds=150)
 
 
-@dataclass(frozen=True, slots=True)
-class ScorecardParts:
-    """What the definitions take in: assets, their jobs and what starts these."""
-
-    assets: list[dg.AssetsDefinition]
-    jobs: "list[UnresolvedAssetJobDefinition]"
-    sensors: list[dg.SensorDefinition]
-
-
-def scorecard_parts(partitions: dg.DailyPartitionsDefinition) -> ScorecardParts:
+def scorecard_parts(partitions: dg.DailyPartitionsDefinition) -> Parts:
     """Return the scorecard and the brief of one configuration."""
     scores, brief = scorecard_assets(partitions), morning_brief_asset(partitions)
     jobs = [
@@ -63,11 +47,13 @@ def scorecard_parts(partitions: dg.DailyPartitionsDefinition) -> ScorecardParts:
             description="Makes and archives the morning's page.",
         ),
     ]
+    grading = Following(SCORECARD_JOB, scores_due, "every session that is over is graded")
+    writing = Following(BRIEF_JOB, brief_due, "no brief is due")
     sensors = [
-        _sensor(SCORECARD_JOB, partitions, SCORECARD_SECONDS, scores_due),
-        _sensor(BRIEF_JOB, partitions, BRIEF_SECONDS, brief_due),
+        following_sensor(it, partitions, seconds, f"Starts {it.job} by the market's clock.")
+        for it, seconds in ((grading, SCORECARD_SECONDS), (writing, BRIEF_SECONDS))
     ]
-    return ScorecardParts([scores, brief], jobs, sensors)
+    return Parts([scores, brief], jobs, sensors)
 
 
 def scores_due(workbench: Workbench) -> dict[date, int]:
@@ -117,35 +103,3 @@ def has_decisions(workbench: Workbench, day: date) -> bool:
     at = pl.col("timestamp") == new_york(day, 9, 25)
     rows = opened.scan().filter(pl.col("session_date") == day, at)
     return bool(rows.select(pl.len()).collect().item())
-
-
-def _sensor(
-    job: str,
-    partitions: dg.DailyPartitionsDefinition,
-    interval_seconds: int,
-    sessions_due: Callable[[Workbench], dict[date, int]],
-) -> dg.SensorDefinition:
-    @dg.sensor(
-        name=f"{job.removesuffix('_job')}_sensor",
-        job_name=job,
-        minimum_interval_seconds=interval_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Starts {job} by the market's clock and calendar.",
-    )
-    def look(
-        context: dg.SensorEvaluationContext, workbench: dg.ResourceParam[Workbench]
-    ) -> dg.SensorResult | dg.SkipReason:
-        running = unfinished_run(context.instance, job)
-        if running is not None:
-            return dg.SkipReason(f"run {running} of {job} is still under way")
-        due = sessions_due(workbench)
-        if not due:
-            return dg.SkipReason("nothing is due")
-        failed = failed_runs(context.instance, job)
-        plan = next_runs(due, failed, partitions.get_partition_keys(), datetime.now(UTC))
-        if not plan.ranges:
-            return dg.SkipReason(f"waiting before {', '.join(plan.waiting)} is tried again")
-        position = max(due.values())
-        return dg.SensorResult([run_request(keys, position) for keys in plan.ranges])
-
-    return look

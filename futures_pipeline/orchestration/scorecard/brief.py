@@ -11,8 +11,8 @@ import dagster as dg
 from futures_pipeline.alerting import Outbox, Severity, alert_targets
 from futures_pipeline.alerting.conditions import Message
 from futures_pipeline.domain.sessions import TradingCalendar, new_york
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.raw import OWNERS
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.tables import (
     BARS_1M,

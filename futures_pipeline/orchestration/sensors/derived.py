@@ -5,8 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from futures_pipeline.orchestration.ingestion.positions import (
+    Positions,
+    last_input,
+    spool_positions,
+)
 from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.positions import Positions, last_input, spool_positions
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.sensors.planning import next_runs
 from futures_pipeline.orchestration.sensors.runs import (

@@ -13,7 +13,7 @@ from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.decisions.assets import SAID_TABLES
 from futures_pipeline.orchestration.decisions.automation import DECISIONS_JOB
 from futures_pipeline.orchestration.decisions.checks import SAID_CHECKS
-from futures_pipeline.orchestration.once import QUIET
+from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.tables import TABLES

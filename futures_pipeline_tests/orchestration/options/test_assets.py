@@ -13,7 +13,7 @@ from futures_pipeline.analytics.options.derived_statistics import SCHEMA, STATIS
 from futures_pipeline.analytics.regimes import SCHEMA as REGIME_SCHEMA
 from futures_pipeline.config import DagsterSettings, OptionSettings, Settings
 from futures_pipeline.orchestration.build import build_defs
-from futures_pipeline.orchestration.once import QUIET
+from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.options.assets import judged
 from futures_pipeline.orchestration.options.automation import OPTIONS_JOB
 from futures_pipeline.orchestration.options.checks import HOLDS, option_results

@@ -14,10 +14,10 @@ from futures_pipeline.analytics.gap_summary import (
     outages,
     utc_span,
 )
-from futures_pipeline.commands.remedies import FOR_CAUSE
+from futures_pipeline.commands.inspecting.remedies import FOR_CAUSE
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.sessions import NEW_YORK, Session
-from futures_pipeline.orchestration.session_coverage import SessionCoverage
+from futures_pipeline.orchestration.ingestion.session_coverage import SessionCoverage
 
 # Of gaps that need nobody, so many of the longest are listed; the others are counted.
 EXPLAINED_LISTED = 15

@@ -19,6 +19,7 @@ from futures_pipeline.orchestration.checks import (
     schema_result,
     schema_spec,
 )
+from futures_pipeline.orchestration.ingestion.session_coverage import SNAPSHOTS
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.reporting import (
     column_schema,
@@ -29,7 +30,6 @@ from futures_pipeline.orchestration.reporting import (
     table_value,
 )
 from futures_pipeline.orchestration.resources import Workbench
-from futures_pipeline.orchestration.session_coverage import SNAPSHOTS
 from futures_pipeline.storage.tables import (
     BARS_1M,
     CRYPTO_SNAPSHOTS,

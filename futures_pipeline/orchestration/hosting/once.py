@@ -10,12 +10,12 @@ from futures_pipeline.config import Settings
 from futures_pipeline.orchestration.analysis.automation import DAILY_JOB, ROLLING_JOB
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.decisions.automation import DECISIONS_JOB
+from futures_pipeline.orchestration.ingestion.positions import spool_positions
 from futures_pipeline.orchestration.partitions import (
     contiguous,
     session_dates,
     session_partitions,
 )
-from futures_pipeline.orchestration.positions import spool_positions
 from futures_pipeline.orchestration.quality.freshness import freshness_checks
 from futures_pipeline.orchestration.quality.series import QUALITY_JOB
 from futures_pipeline.orchestration.resources import Workbench

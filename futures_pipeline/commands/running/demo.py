@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from futures_pipeline.commands.market import (
+from futures_pipeline.commands.options import sole_user, with_settings
+from futures_pipeline.commands.running.market import (
     SIMULATOR,
     Recording,
     chosen_sessions,
@@ -22,10 +23,9 @@ from futures_pipeline.commands.market import (
     recorded_start,
     recorded_symbols,
 )
-from futures_pipeline.commands.once_flow import print_flow
-from futures_pipeline.commands.options import sole_user, with_settings
-from futures_pipeline.commands.pipeline import Pipeline
-from futures_pipeline.commands.processes import Interrupted, Processes, python_module
+from futures_pipeline.commands.running.once_flow import print_flow
+from futures_pipeline.commands.running.pipeline import Pipeline
+from futures_pipeline.commands.running.processes import Interrupted, Processes, python_module
 from futures_pipeline.config import Settings, load_settings, writable_directory
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.clock import (

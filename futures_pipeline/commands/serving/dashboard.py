@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from futures_pipeline.commands.options import with_settings
-from futures_pipeline.commands.pipeline import free_port
+from futures_pipeline.commands.running.pipeline import free_port
 from futures_pipeline.config import CONFIG_FILE, PREFIX, load_settings
 from futures_pipeline.domain.errors import PipelineError
 

@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from futures_pipeline.commands.lake import Journal, print_healed
-from futures_pipeline.commands.processes import Processes, python_module
-from futures_pipeline.commands.summary import print_summary
+from futures_pipeline.commands.inspecting.lake import Journal, print_healed
+from futures_pipeline.commands.running.processes import Processes, python_module
+from futures_pipeline.commands.running.summary import print_summary
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import ConfigurationError, PipelineError
@@ -41,7 +41,7 @@ class Pipeline:
         environment: Mapping[str, str],
         console: Console,
     ) -> None:
-        from futures_pipeline.orchestration.home import home_environment, prepare_home
+        from futures_pipeline.orchestration.hosting.home import home_environment, prepare_home
 
         self._processes = processes
         self._settings = settings
@@ -58,7 +58,7 @@ class Pipeline:
 
     def watch(self) -> None:
         """Run with the Dagster UI until interrupted."""
-        from futures_pipeline.orchestration.home import daemon_command, webserver_command
+        from futures_pipeline.orchestration.hosting.home import daemon_command, webserver_command
 
         port = free_port(self._settings.dagster.port)
         start = self._processes.start
@@ -94,8 +94,8 @@ class Pipeline:
         One after the other: loading Dagster takes a core for seconds, which at many market
         seconds a second would silence a stream for minutes.
         """
-        from futures_pipeline.orchestration.home import daemon_command
-        from futures_pipeline.orchestration.once import (
+        from futures_pipeline.orchestration.hosting.home import daemon_command
+        from futures_pipeline.orchestration.hosting.once import (
             NEWEST,
             checks_of_runs,
             materialize_all,
@@ -150,7 +150,7 @@ class Pipeline:
 
     def _until_ingested(self, progress: Progress) -> bool:
         """Wait until the lake holds what the spool held when this began; False if it stops."""
-        from futures_pipeline.orchestration.once import LakeProgress
+        from futures_pipeline.orchestration.hosting.once import LakeProgress
 
         lake = LakeProgress(self._settings)
         wanted = self._spool.partitions()

@@ -25,7 +25,7 @@ from rich.progress import (
 from futures_pipeline.collection.broker.pacing import Demand, plan
 from futures_pipeline.collection.history.fetching import Fetcher
 from futures_pipeline.collection.history.plan import Universe, history_plan
-from futures_pipeline.commands.fetched import Fetched, fetched_table
+from futures_pipeline.commands.filling.fetched import Fetched, fetched_table
 from futures_pipeline.commands.options import LOG_FORMAT, sole_user, start_up, with_settings
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from futures_pipeline.api.deciding.again import stored_row
 from futures_pipeline.api.store import store_of
-from futures_pipeline.commands.assess_tables import say
+from futures_pipeline.commands.deciding.assess_tables import say
 from futures_pipeline.commands.options import with_settings
 from futures_pipeline.config import load_settings
 from futures_pipeline.domain.errors import ConfigurationError

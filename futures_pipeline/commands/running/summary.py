@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as ScreenTable
 
 from futures_pipeline.config import Settings
-from futures_pipeline.orchestration.once import CheckOutcome
+from futures_pipeline.orchestration.hosting.once import CheckOutcome
 from futures_pipeline.storage.lake import Lake
 from futures_pipeline.storage.tables import TABLES
 

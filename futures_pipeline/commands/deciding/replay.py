@@ -20,7 +20,7 @@ from futures_pipeline.api.deciding.replayed import (
     replayed_rows,
 )
 from futures_pipeline.api.store import store_of
-from futures_pipeline.commands.assess_tables import say
+from futures_pipeline.commands.deciding.assess_tables import say
 from futures_pipeline.commands.options import with_settings
 from futures_pipeline.config import Settings, load_settings
 from futures_pipeline.domain.calendar import calendar_for

@@ -11,7 +11,7 @@ from futures_pipeline.api.pairs import checked_legs
 from futures_pipeline.api.reports import pair_report, stored_pair
 from futures_pipeline.api.snapshots import MOST_SESSIONS
 from futures_pipeline.api.store import store_of
-from futures_pipeline.commands.assess_tables import print_report
+from futures_pipeline.commands.deciding.assess_tables import print_report
 from futures_pipeline.commands.options import with_settings
 from futures_pipeline.config import load_settings
 

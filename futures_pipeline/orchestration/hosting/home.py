@@ -12,7 +12,7 @@ from futures_pipeline.config import Settings, writable_directory
 from futures_pipeline.domain.errors import DataDirectoryError
 
 DEFINITIONS = "futures_pipeline.definitions"
-WEBSERVER = "futures_pipeline.orchestration.webserver"
+WEBSERVER = "futures_pipeline.orchestration.hosting.webserver"
 LOCATION = "futures_pipeline"
 INSTANCE_FILE = "dagster.yaml"
 WORKSPACE_FILE = "workspace.yaml"

@@ -1,7 +1,7 @@
 """The process of the Dagster UI: Dagster's own application, reached through the guard alone.
 
-``python -m futures_pipeline.orchestration.webserver --port 3000 --workspace FILE``; listens on
-127.0.0.1. There is no second, unguarded address (docs/decisions/0020).
+``python -m futures_pipeline.orchestration.hosting.webserver --port 3000 --workspace FILE``
+listens on 127.0.0.1. There is no second, unguarded address (docs/decisions/0020).
 """
 
 import signal

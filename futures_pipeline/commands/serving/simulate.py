@@ -4,7 +4,7 @@ import os
 
 import click
 
-from futures_pipeline.commands.processes import python_module
+from futures_pipeline.commands.running.processes import python_module
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table as ScreenTable
 from rich.text import Text
 
-from futures_pipeline.commands.coverage_tables import plain_table
+from futures_pipeline.commands.inspecting.coverage_tables import plain_table
+from futures_pipeline.commands.inspecting.remedies import for_error_kind
 from futures_pipeline.commands.options import with_settings
-from futures_pipeline.commands.remedies import for_error_kind
 from futures_pipeline.config import load_settings
 from futures_pipeline.domain.errors import ConfigurationError
 from futures_pipeline.domain.sessions import NEW_YORK

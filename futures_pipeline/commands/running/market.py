@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from futures_pipeline.commands.processes import python_module
+from futures_pipeline.commands.running.processes import python_module
 from futures_pipeline.domain.errors import ConfigurationError, PipelineError, RecordedDataError
 from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.domain.sessions import TradingCalendar, new_york

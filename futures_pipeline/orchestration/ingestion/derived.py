@@ -8,13 +8,13 @@ import polars as pl
 
 from futures_pipeline.orchestration.charts import change_chart
 from futures_pipeline.orchestration.checks import require_sound, schema_result, schema_spec
-from futures_pipeline.orchestration.partitions import session_dates
-from futures_pipeline.orchestration.positions import (
+from futures_pipeline.orchestration.ingestion.positions import (
     CHANGE_INPUTS,
     change_position,
     input_sessions,
 )
-from futures_pipeline.orchestration.raw import OWNERS
+from futures_pipeline.orchestration.ingestion.raw import OWNERS
+from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.reporting import (
     column_schema,
     newest_value,

@@ -7,8 +7,8 @@ import click
 from rich.console import Console
 
 from futures_pipeline.commands.options import sole_user, start_up, with_settings
-from futures_pipeline.commands.pipeline import Pipeline
-from futures_pipeline.commands.processes import Interrupted, Processes
+from futures_pipeline.commands.running.pipeline import Pipeline
+from futures_pipeline.commands.running.processes import Interrupted, Processes
 from futures_pipeline.config import CONFIG_FILE
 
 

@@ -13,7 +13,7 @@ from futures_pipeline.api.deciding.facts import FUTURE_OF
 from futures_pipeline.api.deciding.moments import level_of, moment_of, night_of
 from futures_pipeline.api.deciding.sources import Sources
 from futures_pipeline.api.store import Store, store_of
-from futures_pipeline.commands.assess_tables import say
+from futures_pipeline.commands.deciding.assess_tables import say
 from futures_pipeline.config import Settings
 from futures_pipeline.decisions.engine import Comparison, Decision, DecisionEngine
 from futures_pipeline.decisions.scorecard.calls import WITH_FUTURES, WITHOUT_FUTURES

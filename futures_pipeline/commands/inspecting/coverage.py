@@ -12,13 +12,16 @@ from rich.console import Console
 
 from futures_pipeline.analytics.coverage import deliverable_until
 from futures_pipeline.analytics.gap_causes import EVENT_SCHEMA, collector_down
-from futures_pipeline.commands.coverage_tables import print_coverage
+from futures_pipeline.commands.inspecting.coverage_tables import print_coverage
 from futures_pipeline.commands.options import sole_user, with_settings
 from futures_pipeline.config import Settings, load_settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError, PipelineError
 from futures_pipeline.domain.sessions import Session, Timetable, TradingCalendar
-from futures_pipeline.orchestration.session_coverage import COVERAGE_INPUTS, session_coverage
+from futures_pipeline.orchestration.ingestion.session_coverage import (
+    COVERAGE_INPUTS,
+    session_coverage,
+)
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.judging import Court, judge
 from futures_pipeline.storage.lake import Lake

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from threading import Lock
 
 from futures_pipeline.domain.sessions import Session, Timetable
-from futures_pipeline.orchestration.session_coverage import COVERAGE_INPUTS, SNAPSHOTS
+from futures_pipeline.orchestration.ingestion.session_coverage import COVERAGE_INPUTS, SNAPSHOTS
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.lake import Lake, LakeDamaged, OpenTable
 from futures_pipeline.storage.lake.commit_log import commit_name

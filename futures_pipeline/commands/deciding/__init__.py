@@ -1,0 +1,1 @@
+"""Commands about signals and decisions: reports, briefs, receipts, replays."""

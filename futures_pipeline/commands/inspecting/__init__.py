@@ -1,0 +1,1 @@
+"""Commands that look: what is stored, missing, waiting, reachable."""

@@ -1,0 +1,1 @@
+"""Commands that run the whole pipeline, and what they start and print."""

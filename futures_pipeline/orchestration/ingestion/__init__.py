@@ -1,0 +1,1 @@
+"""From the spool to the raw tables, and what follows from them at once."""
