@@ -224,4 +224,5 @@ class Collector:
     async def _pause(self, seconds: float) -> None:
         """Wait, or return early when the collector is stopped."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()

@@ -217,7 +217,8 @@ class Service:
     async def _work_rounds(self) -> None:
         interval = timedelta(seconds=self._settings.collection.snapshot_interval_seconds)
         with suppress(TimeoutError):  # a first round before the first quotes would be empty
-            await asyncio.wait_for(self._streams.all_spoken.wait(), FIRST_QUOTES_SECONDS)
+            async with asyncio.timeout(FIRST_QUOTES_SECONDS):
+                await self._streams.all_spoken.wait()
         while True:
             started = self._clock.now()
             await self._housekeeping(started)

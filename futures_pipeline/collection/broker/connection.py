@@ -246,7 +246,8 @@ class GatewaySession:
     ) -> Answer:
         limit = within_seconds or self._settings.request_timeout_seconds
         try:
-            return await asyncio.wait_for(answer, limit)
+            async with asyncio.timeout(limit):
+                return await answer
         except ib_async.RequestError as error:
             raise RequestFailed(subject, error.code, redacted(error.message)) from error
         except TimeoutError as error:

@@ -127,7 +127,8 @@ class Gate:
                 self._changed.clear()
                 with suppress(TimeoutError):
                     timeout = None if math.isinf(wait) else self._clock.system_seconds(wait)
-                    await asyncio.wait_for(self._changed.wait(), timeout)
+                    async with asyncio.timeout(timeout):
+                        await self._changed.wait()
             use = Use(weight)
             self._uses.append(use)
             return use

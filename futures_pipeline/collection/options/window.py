@@ -118,7 +118,8 @@ class Window:
             wait = min(self._voice_at + patience - monotonic(), self._clock.system_seconds(left))
             self._heard.clear()
             try:
-                await asyncio.wait_for(self._heard.wait(), max(wait, 0.0))
+                async with asyncio.timeout(max(wait, 0.0)):
+                    await self._heard.wait()
             except TimeoutError:
                 return
 

@@ -79,7 +79,8 @@ class Gateway:
             if not self._connections:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_gone.wait(), CLOSING_SECONDS)
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await self._all_gone.wait()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.broker.statistics.connections += 1

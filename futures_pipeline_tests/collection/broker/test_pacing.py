@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -20,13 +21,14 @@ from futures_pipeline.collection.broker.pacing import (
     SAME_CONTRACT_HISTORY,
     SMALL_BAR_HISTORY,
     Demand,
+    Gate,
     HistoryKey,
     Pacer,
     RateLimit,
     plan,
     wait_seconds,
 )
-from futures_pipeline.domain.clock import ReplayClock
+from futures_pipeline.domain.clock import ReplayClock, start_clock
 
 START = datetime(2025, 1, 15, 14, 30, tzinfo=UTC)
 FASTEST = 3600.0
@@ -286,6 +288,22 @@ async def test_a_caller_that_gives_up_leaves_its_place_to_the_next() -> None:
     assert len(broker.spans) == 2
 
 
+async def test_a_caller_that_is_stopped_while_something_changes_stops() -> None:
+    clock = start_clock(START, 1.0)
+    gate = Gate(RateLimit(requests=1, per_seconds=15.0), clock)
+    use = await gate.enter()
+    gate.leave(use, clock.now().timestamp())
+    waiting = asyncio.create_task(gate.enter())
+    assert await waits(waiting)
+
+    gate.leave(use, clock.now().timestamp())
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await waiting
+
+
 async def test_a_reconnection_does_not_empty_the_window_of_real_time_bars() -> None:
     clock = StandingClock()
     pacer = Pacer(clock)
@@ -313,7 +331,7 @@ async def test_tick_by_tick_waits_for_each_contract_alone() -> None:
     again.cancel()
 
 
-async def waits(task: "asyncio.Task[None]") -> bool:
+async def waits(task: "asyncio.Task[Any]") -> bool:
     """Return whether a task is still not done after many turns of the loop."""
     await asyncio.sleep(0.01)
     return not task.done()
