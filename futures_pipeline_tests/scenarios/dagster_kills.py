@@ -45,7 +45,7 @@ VICTIMS: Mapping[str, tuple[str, int]] = {
     "run": ("multiprocessing.spawn", 10),
     "code server": ("dagster api grpc", 4),
     "daemon": ("dagster._daemon", 4),
-    "webserver": ("orchestration.webserver", 2),
+    "webserver": ("hosting.webserver", 2),
 }
 
 
