@@ -60,6 +60,7 @@ def test_any_two_markets_have_the_numbers_of_the_planted_pair(
     assert api.get_symbols(data=pair) == ["ES", "SPY"]
     returns = api.get_pair_returns("ES", "SPY", 5, 2, data=pair)
     assert returns["session_date"].unique().sort().to_list() == DAYS[-2:]
+    assert api.get_pair_returns("ES", "SPY", 5, 2, data=pair, as_of=0).height < returns.height
     rolling = api.get_rolling_correlation("ES", "SPY", data=pair).drop_nulls("correlation")
     assert rolling["session_date"].unique().to_list() == [DAYS[-1]]
     assert rolling["correlation"].min() > 0.9  # type: ignore[operator]

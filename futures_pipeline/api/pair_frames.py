@@ -30,7 +30,7 @@ from futures_pipeline.api.pairs import (
     last_shared,
     stored_bars,
 )
-from futures_pipeline.api.store import open_store
+from futures_pipeline.api.store import AsOf, Store, open_store
 from futures_pipeline.domain.errors import ConfigurationError
 
 HEATMAP_MINUTES = (1, 5, 15, 60, 240)
@@ -52,17 +52,19 @@ def get_pair_returns(
     sessions: int = 1,
     *,
     data: Path | str | None = None,
+    as_of: AsOf = None,
 ) -> pl.DataFrame:
     """Return the prices and log returns of two symbols at the same moments, ascending.
 
     Columns as ``analytics.returns.pairs.paired_returns``: a return that is not known is null
-    with a ``reason``. ``sessions``: the last ones that both have bars of.
+    with a ``reason``. ``sessions``: the last ones that both have bars of. ``as_of``: a version
+    of ``bars_1m``, or a time.
 
     Raises:
         UnknownSymbol: a symbol is not known.
         ConfigurationError: the symbols are one, or no correlation has such ``minutes``.
     """
-    return _paired(_recent(futures_symbol, spot_symbol, sessions, data), minutes)
+    return _paired(_recent(futures_symbol, spot_symbol, sessions, open_store(data, as_of)), minutes)
 
 
 def get_rolling_correlation(
@@ -72,6 +74,7 @@ def get_rolling_correlation(
     sessions: int = 1,
     *,
     data: Path | str | None = None,
+    as_of: AsOf = None,
 ) -> pl.DataFrame:
     """Return the correlation over the last returns at each moment of some sessions.
 
@@ -80,20 +83,22 @@ def get_rolling_correlation(
     """
     if minutes not in WINDOWS:
         raise ConfigurationError("minutes", minutes, f"one of {', '.join(map(str, WINDOWS))}")
-    found = _recent(futures_symbol, spot_symbol, sessions + REFERENCE_SESSIONS, data)
+    found = _recent(
+        futures_symbol, spot_symbol, sessions + REFERENCE_SESSIONS, open_store(data, as_of)
+    )
     days = found[2][-sessions:]
     return rolling_correlations(_paired(found, minutes), WINDOWS[minutes], days)
 
 
 def get_correlation_by_time(
-    futures_symbol: str, spot_symbol: str, *, data: Path | str | None = None
+    futures_symbol: str, spot_symbol: str, *, data: Path | str | None = None, as_of: AsOf = None
 ) -> pl.DataFrame:
     """Return the correlation by New York hour and by part of the session, 20 sessions pooled.
 
     ``timeframe_minutes``, ``grouped_by`` (hour or segment), ``cell`` and the estimate, as the
     table ``correlation_heatmap`` has them. Errors as :func:`get_pair_returns`.
     """
-    found = _recent(futures_symbol, spot_symbol, POOLED_SESSIONS, data)
+    found = _recent(futures_symbol, spot_symbol, POOLED_SESSIONS, open_store(data, as_of))
     days = found[2]
     parts = [
         _cells(returns, days[-1]).with_columns(timeframe_minutes=pl.lit(minutes, pl.Int64))
@@ -104,25 +109,29 @@ def get_correlation_by_time(
 
 
 def get_spread(
-    futures_symbol: str, spot_symbol: str, sessions: int = 5, *, data: Path | str | None = None
+    futures_symbol: str,
+    spot_symbol: str,
+    sessions: int = 5,
+    *,
+    data: Path | str | None = None,
+    as_of: AsOf = None,
 ) -> pl.DataFrame:
     """Return how far apart two log prices are, hour by hour, in units of the usual.
 
     Columns as ``analytics.correlation.spread.spread_bands``. Errors as
     :func:`get_pair_returns`.
     """
-    found = _recent(futures_symbol, spot_symbol, sessions + TRAILING_SESSIONS, data)
+    found = _recent(
+        futures_symbol, spot_symbol, sessions + TRAILING_SESSIONS, open_store(data, as_of)
+    )
     return spread_bands(_paired(found, SPREAD_MINUTES), found[2][-sessions:])
 
 
 _Recent = tuple[Bars, Legs, Sequence[date]]
 
 
-def _recent(
-    futures_symbol: str, spot_symbol: str, sessions: int, data: Path | str | None
-) -> _Recent:
+def _recent(futures_symbol: str, spot_symbol: str, sessions: int, store: Store) -> _Recent:
     legs = checked_legs(futures_symbol, spot_symbol)
-    store = open_store(data)
     days = last_shared(held_sessions(store), legs, date.max, sessions)
     return stored_bars(store, legs, days), legs, days
 

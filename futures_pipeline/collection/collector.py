@@ -28,6 +28,7 @@ from futures_pipeline.collection.service import OF_THE_MOMENT, Lasting, Service
 from futures_pipeline.collection.source_health import SourceHealth
 from futures_pipeline.collection.streaming.retry import SessionAbandoned
 from futures_pipeline.collection.streaming.rounds import Tally
+from futures_pipeline.collection.surviving import survives
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.causes import Cause
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 # However fast the market's clock runs, tries to connect are this far apart on the machine.
 SHORTEST_PAUSE_SECONDS = 0.1
+EXPECTED = (PipelineError, ConnectionError)
 
 
 class Collector:
@@ -106,17 +108,13 @@ class Collector:
             Event(CONNECTED, EVERYTHING, now, text=f"id {session.client_id}")
         )
         try:
-            await self._serve(session)
-            reason = session.lost_because or "the socket was closed"
+            is_well = await survives(self._serve(session), "session", EXPECTED)
+            lost = session.lost_because or "the socket was closed"
+            reason = lost if is_well else "an error in this program"
         except SessionAbandoned as error:
             cause, since, reason = error.cause, error.since, str(error)
         except (GatewayError, ConnectionError) as error:
             reason = str(error)
-        except PipelineError:
-            raise
-        except Exception:
-            reason = "an error in this program"
-            log.exception("session_failed see=docs/runbook.md#session-failed")
         finally:
             self._service = None
             session.close()
@@ -126,7 +124,9 @@ class Collector:
             self._note_loss(cause, since, reason)
 
     async def _serve(self, session: GatewaySession) -> None:
-        recovered = self._spool.recover(OF_THE_MOMENT, self._clock.now())
+        now = self._clock.now()
+        self._spool.drop(OF_THE_MOMENT, now)
+        recovered = self._spool.recover((BACKFILL, REPAIR), now)
         log.info("session_started requests_recovered=%d", recovered)
         self._service = service = Service(session, self._settings, self._lasting, self._clock)
         await service.learn_first()

@@ -73,7 +73,9 @@ def test_recover_puts_back_running_work_and_fails_what_was_of_the_moment(spool: 
     spool.enqueue([request("ES"), NewRequest("snapshot", "NQ", 1)], AT)
     spool.claim(KINDS, 10, AT)
 
-    assert spool.recover(["snapshot"], AT) == 1
+    spool.drop(["snapshot"], AT)
+    assert spool.recover(["backfill"], AT) == 0
+    assert spool.recover(["bars"], AT) == 1
     assert spool.request_counts() == {("bars", "pending"): 1, ("snapshot", "failed"): 1}
     assert claimed(spool) == ["ES"]
 

@@ -32,11 +32,11 @@ from futures_pipeline.collection.history.keeping import Keeper
 from futures_pipeline.collection.normalize import age_seconds, to_batches
 from futures_pipeline.collection.outages import Outages, Subject
 from futures_pipeline.collection.source_health import SourceHealth
+from futures_pipeline.collection.surviving import survives
 from futures_pipeline.config import BinanceSettings, CollectionSettings
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.clock import Clock
-from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.domain.sessions import Session
 from futures_pipeline.storage.spool import Spool
 from futures_pipeline.storage.tables import CRYPTO_SNAPSHOTS
@@ -105,14 +105,9 @@ class PairCollector:
 
         An error in this program must not end the broker's side, nor stop pairs for good.
         """
-        self._spool.recover([], self._clock.now())
+        self._spool.recover([PAIR_BARS], self._clock.now())
         while True:
-            try:
-                await self._attend()
-            except PipelineError:
-                raise
-            except Exception:
-                log.exception("pairs_failed see=docs/runbook.md#session-failed")
+            await survives(self._attend(), "pairs")
             await asyncio.sleep(START_AGAIN_SECONDS)
 
     async def _attend(self) -> None:

@@ -76,7 +76,7 @@ class Fetcher:
     def ask(self, requests: Sequence[NewRequest], since: datetime) -> None:
         """Put requests into the queue; tell that nothing else was collected ``since`` then."""
         now = self._clock.now()
-        self._spool.recover([], now)
+        self._spool.recover([BACKFILL], now)
         self._note_downtime(since, now)
         self._spool.enqueue(requests, now)
 
@@ -99,7 +99,7 @@ class Fetcher:
         if self._session is not None:
             self._session.close()
         now = self._clock.now()
-        self._spool.recover([], now)
+        self._spool.recover([BACKFILL], now)
         seen = self._spool.last_kept_at()
         if seen is not None:
             self._note_downtime(seen, now)

@@ -54,25 +54,25 @@ class Queue(Database):
                 connection.execute(sa.insert(REQUESTS), rows)
             return len(rows) + int(again.rowcount)
 
-    def recover(self, of_the_moment: Sequence[str], now: datetime) -> int:
-        """Put back what a dead collector was working on; return how many requests.
-
-        Kinds ``of_the_moment`` are failed instead: what they asked for has passed.
-        """
-        passed = REQUESTS.c.kind.in_(of_the_moment)
-        missed = (
-            sa.update(REQUESTS)
-            .where(passed, REQUESTS.c.status.in_(["running", "pending"]))
-            .values(status="failed", error_kind="collector_stopped", updated_at=now)
-        )
+    def recover(self, kinds: Sequence[str], now: datetime) -> int:
+        """Put back the requests that a dead collector was working on; return how many."""
         again = (
             sa.update(REQUESTS)
-            .where(REQUESTS.c.status == "running")
+            .where(REQUESTS.c.kind.in_(kinds), REQUESTS.c.status == "running")
             .values(status="pending", updated_at=now)
         )
         with self._transaction() as connection:
-            connection.execute(missed)
             return int(connection.execute(again).rowcount)
+
+    def drop(self, kinds: Sequence[str], now: datetime) -> None:
+        """Fail the requests that a dead collector left: what they asked for has passed."""
+        missed = (
+            sa.update(REQUESTS)
+            .where(REQUESTS.c.kind.in_(kinds), REQUESTS.c.status.in_(["running", "pending"]))
+            .values(status="failed", error_kind="collector_stopped", updated_at=now)
+        )
+        with self._transaction() as connection:
+            connection.execute(missed)
 
     def revive(self, kinds: Sequence[str], now: datetime) -> int:
         """Put dead requests back: what stood in their way may be gone. Return how many."""
