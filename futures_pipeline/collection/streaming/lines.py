@@ -11,6 +11,7 @@ from futures_pipeline.collection.broker.codes import Meaning
 from futures_pipeline.collection.normalize import NO_QUOTE, Listed, Quote, number, quote_of
 from futures_pipeline.collection.outages import Subject
 from futures_pipeline.collection.streaming.bars import Bar, MinuteBuilder
+from futures_pipeline.domain.causes import Cause
 from futures_pipeline.domain.instruments import Kind
 from futures_pipeline.domain.sessions import Timetable
 
@@ -124,6 +125,14 @@ class Line:
         """Note that a stream has spoken."""
         self.heard[stream] = now
         self.refused.pop(stream, None)
+
+    def has_overcome(self, cause: Cause) -> bool:
+        """Return whether what the line was refused for no longer holds."""
+        if cause is Cause.STREAM_SILENT:
+            return False  # judged by each stream's words
+        if cause is Cause.NO_FREE_LINE:
+            return Stream.QUOTES in self.heard
+        return not self.refused
 
     def last_word(self, stream: Stream) -> Moment:
         """Return when a stream last spoke, or when it was subscribed to if it has not since."""

@@ -177,7 +177,7 @@ class Watch:
             if event.subject == EVERYTHING:
                 continue
             line, cause = lines.get(event.subject), Cause(event.event)
-            if line is None or _has_passed(cause, line):
+            if line is None or line.has_overcome(cause):
                 self.outages.end(cause, event.subject, now)
 
     def _heard(self) -> list[Moment]:
@@ -293,15 +293,6 @@ class Watch:
             text = f"{before} to {sent}"
             self.outages.note(Event(DATA_TYPE_CHANGED, line.subject, now, text=text))
             log.error("data_type_changed contract=%s from=%s to=%s", contract, before, sent)
-
-
-def _has_passed(cause: Cause, line: Line) -> bool:
-    """Return whether what a line was refused for no longer holds."""
-    if cause is Cause.STREAM_SILENT:
-        return False  # judged by each stream's words
-    if cause is Cause.NO_FREE_LINE:
-        return Stream.QUOTES in line.heard
-    return not line.refused
 
 
 def _names(found: list[tuple[Line, Stream]]) -> str:
