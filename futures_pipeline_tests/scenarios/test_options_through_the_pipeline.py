@@ -30,12 +30,12 @@ from futures_pipeline_tests.scenarios.conftest import CollectorProcess, simulate
 pytestmark = pytest.mark.scenario
 
 DAY = date(2025, 3, 3)
-BEFORE_THE_CLOSE = new_york(DAY, 15, 46)
+BEFORE_THE_CLOSE = new_york(DAY, 15, 44)
 SEED = 7
 
 
 def test_from_the_brokers_socket_to_the_statistics(tmp_path: Path) -> None:
-    with simulated(BEFORE_THE_CLOSE, 20.0, "SPY,VIX", "--seed", str(SEED)) as simulator:
+    with simulated(BEFORE_THE_CLOSE, 30.0, "SPY,VIX", "--seed", str(SEED)) as simulator:
         fast = {
             "FUTURES_PIPELINE_COLLECTION_OPTION_INTERVAL_SECONDS": "300",
             "FUTURES_PIPELINE_COLLECTION_HISTORY_SESSIONS": "0",
