@@ -13,13 +13,14 @@ from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.domain.sessions import TradingCalendar
 from futures_pipeline.storage.lake import Lake
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(480)]
 
 SESSIONS = 20
 FILES = ("es_front_1m_2024_2025.parquet", "spy_1m_2024_2025.parquet")
 RECORDED = Path(
     os.environ.get("FUTURES_PIPELINE_RECORDED_DATA", Path(__file__).parents[3] / "shared" / "data")
 )
+WITHIN_SECONDS = 420
 VALUES = ("open", "high", "low", "close", "volume")
 
 
@@ -36,7 +37,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=230,
+        timeout=WITHIN_SECONDS,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return data, answer.stdout

@@ -27,7 +27,7 @@ HISTORY = ("backfill", "repair", "pair_bars")
 LOOK_EVERY_SECONDS = 0.5
 STATUS_EVERY_SECONDS = 10.0
 LIVE_TIME = timedelta(minutes=5)
-# How long the lake may stand still while the spool is ahead of it.
+# How long the lake may stand still, and no run be under way, while the spool is ahead of it.
 STUCK_SECONDS = 180.0
 
 
@@ -161,7 +161,7 @@ class Pipeline:
             progress.update(task, completed=done, total=total)
             if done == total:
                 return True
-            if done > best:
+            if done > best or lake.is_at_work():
                 best, since = done, time.monotonic()
             if time.monotonic() - since > STUCK_SECONDS:
                 return False
@@ -169,9 +169,9 @@ class Pipeline:
 
     def _stuck(self) -> str:
         return (
-            f"ingestion: no session was added to the lake for {STUCK_SECONDS:g} s and some are "
-            "missing; see the runs of job ingest in Dagster, or dagster-daemon.log in "
-            f"{self._settings.data / 'logs'}"
+            f"ingestion: for {STUCK_SECONDS:g} s no session was added to the lake and no run is "
+            "under way, but some are missing; see the runs of job ingest in Dagster, or "
+            f"dagster-daemon.log in {self._settings.data / 'logs'}"
         )
 
     def _status(self) -> str:

@@ -26,7 +26,7 @@ from futures_pipeline.orchestration.sensors.derived import (
     sessions_to_derive,
 )
 from futures_pipeline.orchestration.sensors.planning import LONGEST_RANGE
-from futures_pipeline.orchestration.sensors.runs import run_request
+from futures_pipeline.orchestration.sensors.runs import run_request, unfinished_run
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, sessions_to_ingest
 from futures_pipeline.storage.spool import Partition
 
@@ -74,6 +74,11 @@ class LakeProgress:
         derive = {day for day in sessions_to_derive(positions, self._workbench) if day < running}
         behind = derive.union(sessions_to_ingest(positions, self._workbench))
         return len(sessions - behind), len(sessions)
+
+    def is_at_work(self) -> bool:
+        """Return whether a run that fills the lake is under way."""
+        with dg.DagsterInstance.get() as instance:
+            return any(unfinished_run(instance, job) for job in (INGEST_JOB, DERIVE_JOB))
 
 
 def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckOutcome]:
