@@ -23,7 +23,6 @@ from futures_pipeline.commands.running.market import (
     recorded_start,
     recorded_symbols,
 )
-from futures_pipeline.commands.running.once_flow import print_flow
 from futures_pipeline.commands.running.pipeline import Pipeline
 from futures_pipeline.commands.running.processes import Interrupted, Processes, python_module
 from futures_pipeline.config import Settings, load_settings, writable_directory
@@ -112,6 +111,8 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
             if not once:
                 pipeline.watch()
             is_well = pipeline.once()
+            from futures_pipeline.commands.running.once_flow import print_flow
+
             print_flow(console, told)
             if not is_well:
                 raise SystemExit(1)

@@ -15,6 +15,7 @@ from futures_pipeline.api.deciding.sources import Sources
 from futures_pipeline.api.store import Store, store_of
 from futures_pipeline.commands.deciding.assess_tables import say
 from futures_pipeline.config import Settings
+from futures_pipeline.decisions.brief.words import spoken
 from futures_pipeline.decisions.engine import Comparison, Decision, DecisionEngine
 from futures_pipeline.decisions.scorecard.calls import WITH_FUTURES, WITHOUT_FUTURES
 from futures_pipeline.decisions.signals.timing import decision_ticks
@@ -28,7 +29,7 @@ UNKNOWN = "-"
 NEWEST = 4
 SAID = {
     Outcome.CHOSEN: "[green]enters[/]",
-    Outcome.LATER: "matches",
+    Outcome.LATER: "later",
     Outcome.BLOCKED: "[yellow]blocked[/]",
     Outcome.SHADOW: "[yellow]shadow[/]",
     Outcome.ERROR: "[red]error[/]",
@@ -37,10 +38,14 @@ SAID = {
 
 
 class Told(NamedTuple):
-    """One ETF at the moment: a line of the signals, and its decisions with and without futures."""
+    """One ETF at the moment: a line of the signals, and its decisions with and without futures.
+
+    ``silent``: why it has no signal, None where it has one.
+    """
 
     symbol: str
     signal: Sequence[str]
+    silent: str | None
     decisions: Comparison
 
 
@@ -56,6 +61,7 @@ def print_flow(console: Console, settings: Settings) -> None:
     told = [told_of(sources, spot, moment) for spot, _ in pairs]
     console.print(available_table(store, pairs))
     console.print(signals_table(told, moment))
+    say(console, *(f"{one.symbol} has no signal: {one.silent}" for one in told if one.silent))
     console.print(rules_table(told))
     for one in told:
         say(console, *decision_lines(one))
@@ -83,8 +89,8 @@ def told_of(sources: Sources, symbol: str, moment: datetime) -> Told:
     night, signal = night_of(sources, symbol, moment), at.signal().row
     line = (
         symbol,
-        UNKNOWN if night is None else f"{night.bias} ({night.z:+.2f} z)",
-        signal["signal"] or signal["reason"],
+        UNKNOWN if night is None else f"{night.bias}, {night.z:+.2f}",
+        "none" if signal["signal"] is None else spoken(signal["signal"]),
         UNKNOWN if signal["confidence"] is None else f"{signal['confidence']:.2f}",
         UNKNOWN if signal["momentum"] is None else f"{100 * signal['momentum']:+.2f} %",
         UNKNOWN
@@ -92,7 +98,8 @@ def told_of(sources: Sources, symbol: str, moment: datetime) -> Told:
         else f"{signal['basis_deviation_bp']:+.1f} bp",
     )
     context = at.context(night, level_of(sources, symbol, moment))
-    return Told(symbol, line, DecisionEngine().compare(context))
+    silent = None if signal["signal"] else spoken(signal["reason"])
+    return Told(symbol, line, silent, DecisionEngine().compare(context))
 
 
 def available_table(store: Store, pairs: Sequence[tuple[str, str]]) -> Table:
@@ -113,9 +120,9 @@ def signals_table(told: Sequence[Told], moment: datetime) -> Table:
     """Return the signals of the moment."""
     at = f"{moment:%Y-%m-%d %H:%M} UTC, {moment.astimezone(NEW_YORK):%H:%M} New York"
     screen = Table(
-        "ETF", "Night", "Signal", "Confidence", "Momentum", "Basis off fair",
+        *("ETF", "Night, z", "Signal", "Confidence", "Momentum", "Basis off fair"),
         title=f"Signals, {at}",
-    )  # fmt: skip
+    )
     for one in told:
         screen.add_row(*one.signal)
     return screen
@@ -124,11 +131,15 @@ def signals_table(told: Sequence[Told], moment: datetime) -> Table:
 def rules_table(told: Sequence[Told]) -> Table:
     """Return what becomes of every rule, with futures (the evidence gate off) and without."""
     names = [one.symbol for one in told]
-    screen = Table("Rule", *names, title="Rules: with futures / without")
+    screen = Table(
+        *("Rule", *names),
+        title="Rules: with futures/without",
+        caption="later: matches behind the one that enters",
+    )
     pairs = [(one.decisions.with_futures, one.decisions.without_futures) for one in told]
     for number, trace in enumerate(pairs[0][0].trace if pairs else ()):
         outcomes = [
-            " / ".join(SAID[decision.trace[number].outcome] for decision in both) for both in pairs
+            "/".join(SAID[decision.trace[number].outcome] for decision in both) for both in pairs
         ]
         screen.add_row(trace.rule, *outcomes)
     return screen
@@ -145,7 +156,8 @@ def decision_lines(one: Told) -> list[str]:
 
 def decided_text(decision: Decision) -> str:
     """Return a decision as a sentence, with what it lacked."""
-    lacking = f" (without {', '.join(decision.degraded)})" if decision.degraded else ""
+    degraded = decision.degraded
+    lacking = f" (not known: {spoken(','.join(degraded))})" if degraded else ""
     return f"{decision.action}: {decision.reason}{lacking}"
 
 

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from futures_pipeline.commands.inspecting.lake import Journal, print_healed
 from futures_pipeline.commands.running.processes import Processes, python_module
-from futures_pipeline.commands.running.summary import print_summary
 from futures_pipeline.config import Settings
 from futures_pipeline.domain.clock import Clock
 from futures_pipeline.domain.errors import ConfigurationError, PipelineError
@@ -94,6 +93,7 @@ class Pipeline:
         One after the other: loading Dagster takes a core for seconds, which at many market
         seconds a second would silence a stream for minutes.
         """
+        from futures_pipeline.commands.running.summary import print_summary
         from futures_pipeline.orchestration.hosting.home import daemon_command
         from futures_pipeline.orchestration.hosting.once import (
             NEWEST,
