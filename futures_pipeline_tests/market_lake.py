@@ -26,9 +26,9 @@ def sessions(last: date, count: int) -> list[date]:
     return [session.session_date for session in before]
 
 
-def random_night(seed: int, level: float, minutes: int) -> "np.ndarray":
-    """Return a session's closes, a random walk in ticks."""
-    steps = np.random.default_rng(seed).normal(0.0, DAILY / np.sqrt(1_380), minutes)
+def random_night(seed: int, level: float, minutes: int, daily: float = DAILY) -> "np.ndarray":
+    """Return a session's closes, a random walk in ticks; ``daily``: its usual move, a fraction."""
+    steps = np.random.default_rng(seed).normal(0.0, daily / np.sqrt(1_380), minutes)
     return np.round(level * np.exp(np.cumsum(steps)) * 4) / 4
 
 
@@ -123,12 +123,12 @@ def planted(lake: Lake, table: str, *rows: dict[str, Any]) -> int:
     return add(lake, table, whole(frame, table))
 
 
-def market(data: Path, days: Sequence[date], seed: int = 7) -> Lake:
+def market(data: Path, days: Sequence[date], seed: int = 7, daily: float = DAILY) -> Lake:
     """Fill a lake with a random market; snapshots of the last session alone."""
     lake, level, parts = Lake(data / "lake"), LEVEL, []
     for number, day in enumerate(days):
         minutes = CALENDAR.globex.on(day).minutes
-        closes = random_night(seed + number, level, minutes)
+        closes = random_night(seed + number, level, minutes, daily)
         parts.append(session_bars(day, closes))
         level = closes[-1]
     add(lake, BARS_1M.name, pl.concat(parts))

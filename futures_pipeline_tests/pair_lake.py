@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -86,12 +86,22 @@ def as_batch(rows: pl.DataFrame) -> pl.DataFrame:
     return whole.select(pl.col(name).cast(kind) for name, kind in BATCH_SCHEMA.items())
 
 
-def recorded_bars(file: str, symbol: str, minutes_to_start: int = 0) -> pl.DataFrame:
-    """Return recorded bars as a collector's; a bar starts so many minutes after its label."""
+def recorded_bars(
+    file: str,
+    symbol: str,
+    minutes_to_start: int = 0,
+    days: tuple[date, date] = (date.min, date.max),
+) -> pl.DataFrame:
+    """Return recorded bars as a collector's, of some days from 13:00 to 21:30 UTC.
+
+    These hold the hours of NYSE. A bar starts so many minutes after its label.
+    """
     path = RECORDED / f"{file}.parquet"
     if not path.exists():
         pytest.skip(f"no recorded market data at {path}")
-    rows = pl.read_parquet(path).filter(symbol=symbol)
+    in_hours = pl.col("ts_utc").dt.time().is_between(time(13), time(21, 30))
+    in_days = pl.col("ts_utc").dt.date().is_between(*days)
+    rows = pl.read_parquet(path).filter(in_hours, in_days, symbol=symbol)
     contract = pl.col("contract") if "contract" in rows.columns else pl.lit(symbol)
     start = pl.col("ts_utc").cast(BARS_1M.schema["ts_start"]) + MINUTE * minutes_to_start
     named = rows.select(
@@ -122,7 +132,7 @@ def recorded_lake(directories: pytest.TempPathFactory) -> Path:
     data = directories.getbasetemp() / "recorded-es-spy"
     if not data.exists():
         files = (("es_front_1m_2024_2025", "ES"), ("spy_1m_2024_2025", "SPY"))
-        bars = [recorded_bars(file, symbol) for file, symbol in files]
+        bars = [recorded_bars(file, symbol, days=(FIRST, LAST)) for file, symbol in files]
         data.mkdir()
-        fill(data, *(rows.filter(rows["session_date"].is_between(FIRST, LAST)) for rows in bars))
+        fill(data, *bars)
     return data

@@ -23,7 +23,6 @@ from futures_pipeline_tests.pair_lake import (
     CLOCK,
     fill,
     planted_bars,
-    recorded_lake,
     regular_days,
 )
 
@@ -185,12 +184,3 @@ def test_costs_and_legs_of_pairs_of_currencies() -> None:
     assert legs_of(["ES-BTC/USDT"]) == [("ES", "BTC/USDT")]
     assert round_trip_cost_bp("BTC/USDT") == round_trip_cost_bp("ETH/USDT") == 20.0
     assert round_trip_cost_bp("SPY") == 1.0
-
-
-def test_recorded_es_and_spy_from_the_lake(tmp_path_factory: pytest.TempPathFactory) -> None:
-    recorded = recorded_lake(tmp_path_factory)
-    assert calculate_correlation("ES", "SPY", 60, data=recorded) == pytest.approx(0.994, abs=0.003)
-    by_lead = calculate_lead_lag("ES", "SPY", 60, data=recorded)
-    assert by_lead[0] > 0.98
-    assert max(abs(by_lead[lead]) for lead in (5, 15, 30, 60)) < 0.03
-    assert assess_predictive_value("ES", "SPY", 60, data=recorded)["verdict_code"] == 0.0

@@ -12,7 +12,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    named = set(re.findall(r"futures-pipeline ([a-z]+)", README))
+    named = set(re.findall(r"futures-pipeline ([a-z-]+)", README))
 
     assert {"demo", "run", "collect", "doctor", "backfill", "coverage", "simulate"} <= named
     assert named <= set(COMMANDS)

@@ -28,7 +28,7 @@ OLDEST_PRICE = timedelta(minutes=15)
 def get_derived_statistics(
     symbol: str, days: int = 252, *, data: Path | str | None = None
 ) -> pl.DataFrame:
-    """Return the newest ``days`` rows of ``derived_statistics`` of an ETF, oldest first.
+    """Return an ETF's ``derived_statistics`` of the newest ``days`` sessions stored, oldest first.
 
     The 27 numbers of each NYSE session and what stands beside them; where one is null,
     ``reasons`` says why. Empty when nothing is stored.
@@ -40,8 +40,12 @@ def get_derived_statistics(
     _checked_etf(symbol)
     if not 0 < days <= MOST_SESSIONS:
         raise ConfigurationError("days", days, f"above 0 and at most {MOST_SESSIONS}")
-    rows = open_store(data).scan(DERIVED_STATISTICS.name).filter(pl.col("symbol") == symbol)
-    return rows.sort("session_date").tail(days).collect()
+    table = open_store(data).open(DERIVED_STATISTICS.name)
+    newest = [] if table is None else table.session_dates()[-days:]
+    if table is None or not newest:
+        return pl.DataFrame(schema=DERIVED_STATISTICS.schema)
+    own = (pl.col("symbol") == symbol) & (pl.col("session_date") >= newest[0])
+    return table.scan().filter(own).sort("session_date").collect()
 
 
 def get_market_regime(

@@ -1,5 +1,6 @@
 """CSV that a spreadsheet can open safely: units in the heads, no cell that is a formula."""
 
+import json
 from collections.abc import Mapping
 
 import polars as pl
@@ -24,6 +25,7 @@ UNITS: Mapping[str, str] = {
             "momentum",
             "share",
             "implied_vol",
+            "iv",
             "volatility_20d",
             "iv_atm_30d",
             "iv_atm_90d",
@@ -72,7 +74,11 @@ def as_csv(rows: pl.DataFrame) -> bytes:
     """
     nested = [name for name, kind in rows.schema.items() if kind.is_nested()]
     flat = rows.with_columns(
-        pl.Series(name, [None if v is None else str(v) for v in rows[name].to_list()], pl.String)
+        pl.Series(
+            name,
+            [None if v is None else json.dumps(v, default=str) for v in rows[name].to_list()],
+            pl.String,
+        )
         for name in nested
     )
     text = pl.col(pl.String)

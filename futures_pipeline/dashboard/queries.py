@@ -18,6 +18,7 @@ from futures_pipeline.domain.instruments import UNIVERSE, Kind
 CACHE_SECONDS = 30
 PAIRS = (("ES", "SPY"), ("NQ", "QQQ"), ("RTY", "IWM"))
 HOURS_SHOWN = 4.0
+CHANGES = ("change_1h", "change_4h", "change_overnight", "change_daily")
 
 cached = st.cache_data(ttl=CACHE_SECONDS, show_spinner=False, max_entries=256)
 
@@ -39,12 +40,33 @@ def now() -> datetime:
 
 @cached
 def latest_of(directory: str) -> dict[str, dict[str, Any]]:
-    return api.get_latest_snapshots(data=directory)
+    metrics = api.get_table("change_metrics", 2, data=directory)
+    return with_changes(api.get_latest_snapshots(data=directory), metrics)
 
 
 def latest() -> dict[str, dict[str, Any]]:
-    """Return the newest snapshot of each symbol with its changes."""
+    """Return the newest snapshot of each symbol with its newest changes (points)."""
     return latest_of(data())
+
+
+def with_changes(
+    latest: Mapping[str, dict[str, Any]], metrics: pl.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Give snapshots the newest changes of their contract in their session.
+
+    Changes are computed by the run after the one that stores the quote, so the newest quote
+    seldom has its own; ``changes_at`` says of when they are, None where there are none.
+    """
+    newest = metrics.sort("timestamp").unique(["contract", "session_date"], keep="last")
+    columns = ("contract", "session_date", pl.col("timestamp").alias("changes_at"), *CHANGES)
+    known = {
+        (row["contract"], row["session_date"]): row for row in newest.select(columns).to_dicts()
+    }
+    unknown = dict.fromkeys(("changes_at", *CHANGES))
+    return {
+        symbol: {**row, **unknown, **known.get((row["contract"], row["session_date"]), {})}
+        for symbol, row in latest.items()
+    }
 
 
 @cached
@@ -154,7 +176,11 @@ def symbols() -> list[str]:
 def rolling_of(
     directory: str, futures: str, spot: str, minutes: int, sessions: int
 ) -> pl.DataFrame:
-    return api.get_rolling_correlation(futures, spot, minutes, sessions, data=directory)
+    rows = api.get_rolling_correlation(futures, spot, minutes, sessions, data=directory)
+    # The grid goes on to the session's close, and a window outlives its last returns.
+    known = returns_of(directory, futures, spot, minutes, sessions)
+    both = known.drop_nulls(["return_futures", "return_spot"])
+    return rows.filter(pl.col("at") <= both["at"].max())
 
 
 def rolling(futures: str, spot: str, minutes: int, sessions: int) -> pl.DataFrame:

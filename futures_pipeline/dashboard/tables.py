@@ -1,5 +1,6 @@
 """Tables as HTML: every text escaped, numbers to the right, colours that two themes share."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +11,7 @@ from futures_pipeline.dashboard.words import UNKNOWN
 Row = Mapping[str, Any]
 TONES = ("good", "bad", "warn", "mute")
 LONG_TEXT = 60  # characters from which a cell is given room
+TWO_TIMES = re.compile(r"(?<=UTC) (?=\(\d\d:\d\d New York\)$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,13 @@ def _cell(column: Column, row: Row) -> str:
         for name, applies in (
             ("fp-number", column.is_number),
             ("fp-long", len(text) > LONG_TEXT),
+            ("fp-time", bool(TWO_TIMES.search(text))),
             (f"fp-{tone}", bool(tone)),
         )
         if applies
     ]
     attribute = f" class='{' '.join(names)}'" if names else ""
-    return f"<td{attribute}>{escape(text)}</td>"
+    return f"<td{attribute}>{TWO_TIMES.sub('<br>', escape(text))}</td>"
 
 
 def _right(column: Column) -> str:

@@ -36,6 +36,7 @@ STYLE = f"""<style>
 .fp-table th {{ font-weight: 600; white-space: nowrap; opacity: .75; font-size: .78rem; }}
 .fp-table .fp-long {{ min-width: 17rem; }}
 .fp-table td:first-child {{ font-weight: 600; white-space: nowrap; }}
+.fp-table .fp-time {{ white-space: nowrap; font-variant-numeric: tabular-nums; }}
 .fp-table tr:last-child td {{ border-bottom: 0; }}
 .fp-table .fp-number {{ text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }}

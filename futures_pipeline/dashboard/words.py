@@ -135,4 +135,4 @@ def state_of(
             f"Stale: {seen}, {duration(quiet)} of open market ago. See System health for the "
             "cause; what is shown below is old.",
         )
-    return State(Situation.LIVE, f"Globex is open. {seen}.")
+    return State(Situation.LIVE, f"Globex is open. {seen}, {duration(now - newest)} ago.")

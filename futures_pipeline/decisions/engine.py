@@ -26,6 +26,7 @@ RULE_FAULTS = (
     AttributeError,
     LookupError,
     NameError,
+    RuntimeError,
     TypeError,
     ValueError,
     PipelineError,
@@ -180,10 +181,12 @@ def hold_reason(traces: Sequence[RuleTrace]) -> str:
         for trace in traces
         if trace.outcome in (Outcome.ERROR, Outcome.BLOCKED, Outcome.SHADOW)
     ]
+    if parts or not traces:
+        return "; ".join(parts) or "there are no rules"
     close = nearest(traces)
-    if not parts and close:
-        parts = [f"no rule matched; nearest {close.rule}: {close.note}"]
-    return "; ".join(parts) or "there are no rules"
+    if close is None:
+        return "no rule matched; each asks for something that is not known"
+    return f"no rule matched; nearest {close.rule}: {close.note}"
 
 
 def _metadata(context: DecisionContext, entry: Entry | None, policy: Policy) -> dict[str, object]:

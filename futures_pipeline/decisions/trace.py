@@ -64,6 +64,14 @@ def failure_text(check: Check) -> str:
 
 
 def nearest(traces: Sequence[RuleTrace]) -> RuleTrace | None:
-    """Return the unmatched rule with the fewest failed conditions; the first of equals."""
-    unmatched = [trace for trace in traces if trace.outcome is Outcome.NOT_MATCHED]
+    """Return the unmatched rule with the fewest failed conditions; the first of equals.
+
+    Only of rules all of whose values are known: how far off another one is cannot be told.
+    """
+    unmatched = [
+        trace
+        for trace in traces
+        if trace.outcome is Outcome.NOT_MATCHED
+        and not any(check.holds is None for check in trace.checks)
+    ]
     return min(unmatched, key=lambda trace: len(trace.failing), default=None)

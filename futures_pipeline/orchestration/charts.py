@@ -54,9 +54,9 @@ def answered_chart(rounds: pl.DataFrame) -> dg.MetadataValue | None:
 def volatility_chart(options: pl.DataFrame) -> dg.MetadataValue | None:
     """Return the median implied volatility of all quoted options, by ETF and round."""
     medians = (
-        options.drop_nulls("implied_vol")
+        options.drop_nulls("iv")
         .group_by("symbol", "round_at")
-        .agg((100.0 * pl.col("implied_vol").median()).alias("y"))
+        .agg((100.0 * pl.col("iv").median()).alias("y"))
     )
     lines = medians.sort("symbol", "round_at").rename({"symbol": "contract", "round_at": "at"})
     return line_chart(lines, "median implied volatility, %")

@@ -28,7 +28,7 @@ OPTIONAL = (
 )
 TIMES = ("timestamp", "received_at")
 # Vendors write 0 for what they do not have; none of these can be 0.
-ZERO_IS_NONE = (*PRICE_COLUMNS, "implied_vol", "underlying_price")
+ZERO_IS_NONE = (*PRICE_COLUMNS, "iv", "underlying_price")
 READERS: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
     ".parquet": lambda path: pl.scan_parquet(path),
     ".csv": lambda path: pl.scan_csv(path, try_parse_dates=True),
@@ -137,7 +137,7 @@ class OptionFile:
         rows = raw.lazy().select(self._columns()).with_columns(session_date=session_date)
         none = [pl.when(pl.col(name) != 0).then(pl.col(name)).name.keep() for name in ZERO_IS_NONE]
         rows = rows.with_columns(none).with_columns(round_at="timestamp", contract=OCC_SYMBOL)
-        told = pl.col("implied_vol").is_not_null()
+        told = pl.col("iv").is_not_null()
         rows = rows.with_columns(
             *(pl.when(told).then(name).alias(name) for name in GREEK_COLUMNS[1:5]),
             greeks=pl.when(told).then(pl.lit(VENDOR)).otherwise(pl.lit(MISSING)),
@@ -183,8 +183,8 @@ class OptionFile:
                 yield "open interest of the same close, not known at the quote: left out", told
             else:
                 yield "open interest of the close before: kept as such", told
-        if "implied_vol" in theirs:
-            known = raw.filter(pl.col(theirs["implied_vol"]) != 0).height
+        if "iv" in theirs:
+            known = raw.filter(pl.col(theirs["iv"]) != 0).height
             yield "volatility of the vendor: kept, statistics compute their own", known
         stated = self._map.stated_session
         if stated is not None:

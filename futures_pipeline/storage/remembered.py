@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from futures_pipeline.storage.lake import OpenTable
 from futures_pipeline.storage.lake.data_files import SESSION, DataFile, read_rows
+from futures_pipeline.storage.listing import Listing
 
 # A session of a table is one file or, while it lasts, up to fifty.
-FILES, TABLES_OPEN = 512, 32
+FILES = 512
 
 
 class Part(NamedTuple):
@@ -26,12 +26,12 @@ class Part(NamedTuple):
     file: DataFile
 
 
-def parts_of(table: OpenTable | None, session_dates: Iterable[date]) -> tuple[Part, ...]:
+def parts_of(table: Listing | None, session_dates: Iterable[date]) -> tuple[Part, ...]:
     """Return the files that hold some sessions, by path; none of a table that is absent."""
     if table is None:
         return ()
     wanted = frozenset(session_dates)
-    return tuple(Part(table.root, file) for file in _files(table) if _sessions(file) & wanted)
+    return tuple(Part(table.root, file) for file in table.files if _sessions(file) & wanted)
 
 
 def rows_of(
@@ -53,11 +53,6 @@ def rows_of(
         return pl.DataFrame(schema={name: schema[name] for name in columns})
     rows = pl.concat(found)
     return rows.filter(pl.col(SESSION).is_in(list(session_dates)))
-
-
-@lru_cache(maxsize=TABLES_OPEN)
-def _files(table: OpenTable) -> list[DataFile]:
-    return sorted(table.data_files(), key=lambda file: file.path)
 
 
 @lru_cache(maxsize=8 * FILES)

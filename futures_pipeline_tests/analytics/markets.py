@@ -1,4 +1,4 @@
-"""A market with known truth for the tests: QUANT_SPEC 9.1 in regular hours, on seconds."""
+"""A market with known truth for the tests: QUANT_SPEC 9.1 in regular hours."""
 
 from datetime import date, timedelta
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from futures_pipeline.analytics.returns.pairs import RegularSessions
 
 Floats = NDArray[np.float64]
-SECONDS = 23_400
+SECONDS, MINUTES = 23_400, 390
 BEFORE = 1_500  # seconds of history before the open, for the longest lead
 DAILY_VOLATILITY = 0.01
 REGULAR_SHARE = 0.70
@@ -16,12 +16,10 @@ NOISE = 0.5e-4
 HALF_LIFE_SECONDS = 60
 
 
-def second_prices(
-    random: np.random.Generator, lead_seconds: int, delayed: float = 1.0
-) -> tuple[Floats, Floats]:
+def second_prices(random: np.random.Generator, lead_seconds: int) -> tuple[Floats, Floats]:
     """Return log prices of futures and spot at each second of one regular session.
 
-    A part ``delayed`` of the news reaches spot ``lead_seconds`` after futures.
+    All news reaches spot ``lead_seconds`` after futures.
     """
     part = (np.arange(SECONDS + BEFORE) - BEFORE + 0.5) / SECONDS
     shape = np.where(part > 0, 1 + 2 * (2 * part - 1) ** 2, 1.0)
@@ -30,9 +28,7 @@ def second_prices(
     steps = random.normal(size=len(rate)) * np.sqrt(rate) * volatility
     index = np.concatenate([[0.0], np.cumsum(steps)])
     late = index[BEFORE - lead_seconds : len(index) - lead_seconds]
-    now = index[BEFORE:]
-    spot = (1 - delayed) * now + delayed * late
-    return now + pricing_noise(random), spot + pricing_noise(random)
+    return index[BEFORE:] + pricing_noise(random), late + pricing_noise(random)
 
 
 def pricing_noise(random: np.random.Generator) -> Floats:
@@ -58,10 +54,28 @@ def sessions_of(futures: Floats, spot: Floats) -> RegularSessions:
 
 
 def market(
-    seed: int, lead_seconds: int, sessions: int = 20, delayed: float = 1.0
+    seed: int, lead_seconds: float, sessions: int = 20, delayed: float = 1.0
 ) -> RegularSessions:
-    """Return regular sessions of a pair whose spot follows by a known time."""
+    """Return regular sessions of a pair whose spot follows by a known time.
+
+    ``second_prices`` at the ends of minutes, drawn there only: each minute's move is that up
+    to the moment whose price spot shows at its end, and the rest.
+    """
     random = np.random.default_rng(seed)
-    days = [second_prices(random, lead_seconds, delayed) for _ in range(sessions)]
-    legs = (np.array([day[leg][::60] for day in days]) for leg in (0, 1))
-    return sessions_of(*legs)
+    whole, rest = divmod(lead_seconds, 60)
+    before = int(whole) + 1
+    place = (np.arange(-before, MINUTES) + 0.5) / MINUTES
+    shape = np.where(place > 0, 1 + 2 * (2 * place - 1) ** 2, 1.0)
+    rate = shape / shape[before:].sum() * REGULAR_SHARE * DAILY_VOLATILITY**2
+    size = np.exp(0.125 * random.normal(size=(sessions, 1))) * np.sqrt(rate)
+    shares = np.sqrt([1 - rest / 60, rest / 60]).reshape(2, 1, 1)
+    parts = random.normal(size=(2, sessions, before + MINUTES)) * size * shares
+    index = np.cumsum(np.pad(parts.sum(axis=0), ((0, 0), (1, 0))), axis=1)
+    now = index[:, before:]
+    late = (index[:, 1:] - parts[1])[:, : MINUTES + 1]
+    noise = random.normal(size=(2, sessions, MINUTES + 1)) * NOISE
+    keep = 0.5 ** (60 / HALF_LIFE_SECONDS)
+    noise[:, :, 1:] *= np.sqrt(1 - keep**2)
+    for minute in range(1, MINUTES + 1):
+        noise[:, :, minute] += keep * noise[:, :, minute - 1]
+    return sessions_of(now + noise[0], (1 - delayed) * now + delayed * late + noise[1])

@@ -21,7 +21,15 @@ multitest = pytest.importorskip("statsmodels.stats.multitest", reason="statsmode
 
 @settings(deadline=None, max_examples=30)
 @given(arrays(np.float64, st.integers(1, 20), elements=st.floats(0, 1)))
-def test_holm_is_that_of_the_reference(p_values: np.ndarray) -> None:
+def test_holm_is_the_largest_of_what_the_smaller_ones_need(p_values: np.ndarray) -> None:
+    needed = [min(1.0, max(
+        np.count_nonzero(p_values >= other) * other for other in p_values[p_values <= value]
+    )) for value in p_values]  # fmt: skip
+    np.testing.assert_allclose(holm(p_values), needed, atol=1e-12)
+
+
+def test_holm_is_that_of_the_reference() -> None:
+    p_values = np.random.default_rng(2).random(40) ** 4
     expected = multitest.multipletests(p_values, method="holm")[1]
     np.testing.assert_allclose(holm(p_values), expected, atol=1e-12)
 

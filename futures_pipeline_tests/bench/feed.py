@@ -29,6 +29,7 @@ from futures_pipeline.domain.instruments import UNIVERSE
 # Trades a second, at random times.
 RATES = {"BTC/USDT": 50.0, "ES": 20.0}
 SETTLE_SECONDS = 1.0
+HEALTH = {"type": "health", "sources": [], "streams": []}
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Heard:
 async def serve(pipe: Connection, seconds: float) -> None:
     tape = Tape([UNIVERSE[symbol] for symbol in RATES])
     tape.lead({symbol: symbol for symbol in RATES})
-    server = FeedServer(tape, SystemClock(), lambda: {"type": "health"})
+    server = FeedServer(tape, SystemClock(), lambda: HEALTH)
     await server.open(0)
     pipe.send(server.port)
     await asyncio.to_thread(pipe.recv)

@@ -1,7 +1,7 @@
 """Option statistics from the lake: days streamed, and a year of one ETF's numbers read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +12,7 @@ from futures_pipeline.config import DagsterSettings, OptionSettings, Settings
 from futures_pipeline.orchestration.options.computing import Statistician
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.lake import Lake, Once
+from futures_pipeline.storage.maintenance import maintain
 from futures_pipeline.storage.tables import DERIVED_STATISTICS, OPTION_SNAPSHOTS
 from futures_pipeline.storage.tables.options import OCC_SYMBOL
 from futures_pipeline_tests.bench.options import LEVELS, RATE, TODAY, option_day
@@ -21,6 +22,7 @@ Job = Callable[[], object]
 Titled = tuple[str, Mapping[str, Callable[[], Job]]]
 
 STREAMED, YEAR = 3, 252
+MAINTAINED = "maintained"  # the directory of a lake after its daily maintenance
 
 
 def option_lake_jobs(directory: Path) -> list[Titled]:
@@ -54,10 +56,13 @@ def option_lake_jobs(directory: Path) -> list[Titled]:
 
         return decoded
 
-    def history() -> Job:
-        _fill_once(directory, days)
-        get_derived_statistics("SPY", YEAR, data=directory)  # opens the table
-        return lambda: get_derived_statistics("SPY", YEAR, data=directory)
+    def history(data: Path) -> Callable[[], Job]:
+        def opened() -> Job:
+            _fill_once(directory, days)
+            get_derived_statistics("SPY", YEAR, data=data)  # opens the table
+            return lambda: get_derived_statistics("SPY", YEAR, data=data)
+
+        return opened
 
     return [
         (
@@ -68,7 +73,13 @@ def option_lake_jobs(directory: Path) -> list[Titled]:
                 "decoding the files": decoding(OPTION_SNAPSHOTS.names),
             },
         ),
-        (f"{YEAR} days of implied volatility, a file a day", {"ours": history}),
+        (
+            f"{YEAR} days of implied volatility and the numbers beside it",
+            {
+                "ours": history(directory / MAINTAINED),
+                "before any maintenance, a file a day": history(directory),
+            },
+        ),
     ]
 
 
@@ -86,11 +97,18 @@ def _fill_once(directory: Path, days: Sequence[date]) -> None:
         ).with_columns(contract=OCC_SYMBOL)
         of_day = option_frame(moved, day).sort(OPTION_SNAPSHOTS.order)
         options.append(of_day, Once("bench", number + 1), {})
+    maintained = Lake(directory / MAINTAINED / "lake")
+    _fill_statistics(lake)
+    _fill_statistics(maintained)
+    maintain(maintained, TODAY, datetime.now(UTC), [DERIVED_STATISTICS.name])
+    ready.touch()
+
+
+def _fill_statistics(lake: Lake) -> None:
     numbers = lake.open_or_create(DERIVED_STATISTICS.name)
     for number, session in enumerate(CALENDAR.regular.before(TODAY, YEAR)):
         of_day = _statistics(session.session_date)
         numbers.append(of_day, Once("bench", number + 1), {})
-    ready.touch()
 
 
 def _statistics(day: date) -> pl.DataFrame:

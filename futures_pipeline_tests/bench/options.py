@@ -65,7 +65,7 @@ def quotes(symbol: str, number: int) -> pl.DataFrame:
             "ask": price + half,
             "volume": np.floor(5.0 * number + 3 * random.random(len(days))),
             "open_interest": 1000.0 + strike,
-            "implied_vol": np.where(random.random(len(days)) < 0.03, np.nan, vol),
+            "iv": np.where(random.random(len(days)) < 0.03, np.nan, vol),
             "delta": found.delta,
             "gamma": found.gamma,
             "vega": found.vega,
@@ -125,8 +125,8 @@ def _with_pandas() -> Job:
         clean = clean.assign(depth=np.log(clean.strike / clean.forward).abs())
         away = clean.delta.abs()
         usual = clean[(clean.dte <= 90) & away.between(0.05, 0.95)]
-        spread = usual.groupby("symbol").implied_vol.describe()
-        near = usual[usual.depth <= 0.025].groupby("symbol").implied_vol.mean()
+        spread = usual.groupby("symbol").iv.describe()
+        near = usual[usual.depth <= 0.025].groupby("symbol").iv.mean()
         held = clean[clean.dte.between(20, 60) & away.between(0.2, 0.8)]
         held = held.assign(delta=held.delta.abs()).groupby("symbol")
         means = held[["delta", "gamma", "theta", "vega"]].mean()
@@ -155,9 +155,9 @@ QUERIES = (
             AND c.last.expiry = p.last.expiry AND c.last.strike = p.last.strike
         WHERE c.last."right" = 'C' AND p.last."right" = 'P' GROUP BY ALL) f
         ON f.symbol = last.symbol AND f.expiry = last.expiry""",
-    """SELECT symbol, min(implied_vol), max(implied_vol), avg(implied_vol), stddev(implied_vol),
-        quantile_cont(implied_vol, [0.25, 0.5, 0.75]),
-        avg(implied_vol) FILTER (abs(ln(strike / forward)) <= 0.025)
+    """SELECT symbol, min(iv), max(iv), avg(iv), stddev(iv),
+        quantile_cont(iv, [0.25, 0.5, 0.75]),
+        avg(iv) FILTER (abs(ln(strike / forward)) <= 0.025)
         FROM valued WHERE dte <= 90 AND abs(delta) BETWEEN 0.05 AND 0.95 GROUP BY symbol""",
     """SELECT symbol, avg(abs(delta)), avg(gamma), avg(theta), avg(vega) FROM valued
         WHERE dte BETWEEN 20 AND 60 AND abs(delta) BETWEEN 0.2 AND 0.8 GROUP BY symbol""",

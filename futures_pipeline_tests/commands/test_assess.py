@@ -9,6 +9,11 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from futures_pipeline.api.analysis import (
+    assess_predictive_value,
+    calculate_correlation,
+    calculate_lead_lag,
+)
 from futures_pipeline.commands.cli import COMMANDS
 from futures_pipeline.commands.deciding import assess_tables
 from futures_pipeline.commands.deciding.assess import assess
@@ -74,14 +79,18 @@ def test_the_planted_lead_is_printed_with_its_error_and_the_placebo(
     assert float(at_one[1]) == pytest.approx(0.49, abs=0.05)
     low, high = float(at_one[5]), float(at_one[7])  # of the placebo
     assert -0.1 < low < 0.0 < high < 0.1
-    assert cells(output, "60")[1].isdigit()
+    more, low, high = (float(at_one[place]) for place in (8, 9, 11))
+    assert -0.4 < low < 0.0 < high < 0.4 < more
+    largest = output.split("the largest of all correlations is below ")[1]
+    assert 0.03 < float(largest.split()[0]) < 0.08
+    assert "ES explains SPY p <0.0001" in output
     assert cells(output, "Minutes")[4:] == ["ES", "none;", "SPY", "none"]
 
 
 def test_fewer_days_are_looked_at_when_asked(half_a_minute: Path, run: Assess) -> None:
     output = run(half_a_minute, "ES", "SPY", "--days", "8").stdout
     assert output.startswith(f"ES and SPY, 8 sessions from {DAYS[-8]} to {DAYS[-1]}")
-    assert "fewer than 15 sessions" in output
+    assert cells(output, "because")[1:] == ["fewer", "than", "15", "sessions"] * 4
 
 
 def test_under_seven_sessions_it_says_how_many_are_missing(
@@ -116,10 +125,12 @@ def test_it_is_listed_and_fits_a_terminal(half_a_minute: Path, run: Assess) -> N
     assert "assess" in COMMANDS
     tables = run(half_a_minute, "ES", "SPY", columns=80).stdout.split("Granger")[1]
     assert max(len(line) for line in tables.splitlines()[1:]) <= 80
+    assert "…" not in tables
 
 
 def test_recorded_es_and_spy(tmp_path_factory: pytest.TempPathFactory, run: Assess) -> None:
-    output = run(recorded_lake(tmp_path_factory), "ES", "SPY").stdout
+    recorded = recorded_lake(tmp_path_factory)
+    output = run(recorded, "ES", "SPY").stdout
     assert output.startswith("ES and SPY, 60 sessions from 2024-12-12 to 2025-04-02")
     lead, value = output.splitlines()[2:4]
     assert lead.split(":")[0] in ("NO_DETECTABLE_LEAD", "NO_EXPLOITABLE_LEAD")
@@ -127,6 +138,11 @@ def test_recorded_es_and_spy(tmp_path_factory: pytest.TempPathFactory, run: Asse
     assert float(cells(output, "Correlation")[4]) == pytest.approx(0.994, abs=0.003)
     assert "about 736 sessions to conclusion" in value
     assert "SPY none" not in " ".join(cells(output, "Minutes"))
+    assert calculate_correlation("ES", "SPY", 60, data=recorded) == pytest.approx(0.994, abs=0.003)
+    by_lead = calculate_lead_lag("ES", "SPY", 60, data=recorded)
+    assert by_lead[0] > 0.98
+    assert max(abs(by_lead[lead]) for lead in (5, 15, 30, 60)) < 0.03
+    assert assess_predictive_value("ES", "SPY", 60, data=recorded)["verdict_code"] == 0.0
 
 
 def test_recorded_bars_that_are_named_by_their_end(tmp_path: Path, run: Assess) -> None:

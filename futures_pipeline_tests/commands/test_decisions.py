@@ -52,7 +52,7 @@ def test_a_receipt_that_holds(data: Path, table: str, symbol: str) -> None:
     assert lines[0].startswith(f"{table}: {symbol} as of 2025-02-20 14:40 UTC, computed at")
     assert "bars_1m 1" in lines[1]
     assert lines[4] == "Minutes     ESH5 940 of 940" + (", SPY 10 of 10" if symbol == "SPY" else "")
-    assert lines[6].endswith("as now")
+    assert lines[6].endswith("computed again by the same")
 
 
 def test_a_receipt_that_does_not(data: Path) -> None:
@@ -93,7 +93,7 @@ def test_every_rule_is_explained(data: Path) -> None:
 
 def test_a_condition_says_what_it_takes() -> None:
     told = {"condition": "regime is not crisis", "value": "crisis", "distance": None}
-    assert condition_text(told) == "regime is not crisis: crisis"
+    assert condition_text(told) == "regime is not crisis: it is crisis"
 
 
 def test_two_sessions_replayed(data: Path) -> None:
@@ -107,7 +107,9 @@ def test_two_sessions_replayed(data: Path) -> None:
 
 
 def test_a_replay_of_nothing_says_so(data: Path) -> None:
-    with pytest.raises(ConfigurationError, match="a stored session"):
+    with pytest.raises(
+        ConfigurationError, match="dates with an NYSE day between; stored are 2025-01-"
+    ):
         call(data, "replay", "--from", "2020-01-01", "--to", "2020-02-01")
     with pytest.raises(ConfigurationError, match="of SPY, QQQ, IWM"):
         call(

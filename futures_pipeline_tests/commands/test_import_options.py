@@ -61,7 +61,7 @@ def test_quotes_of_the_next_session_and_open_interest_are_told(
     ]
     assert said["open interest of the close before"] == ["73,521", "kept as such"]
     assert said["bid is 0"] == ["6,132", "taken as none"]
-    assert said["implied_vol is 0"] == ["2", "taken as none"]
+    assert said["iv is 0"] == ["2", "taken as none"]
     assert "Stored 73,763 rows." in many_expiries[1].stdout
 
 
@@ -70,10 +70,11 @@ def test_statistics_of_each_day_are_printed(many_expiries: tuple[Path, Result]) 
     data, _ = many_expiries
     answer = run("derive-options", "--data", data)
     lines = [CELL.split(line.strip())[1:-1] for line in answer.stdout.splitlines() if "│" in line]
-    assert len(lines) == 7 * 3
-    assert {line[2] for line in lines} == {"early", "insufficient"}
-    spy = {line[0]: line for line in lines if line[1] == "SPY"}
-    assert spy["2026-08-18"][2] == "insufficient"
+    days, reasons = lines[: 6 * 3], lines[6 * 3 :]
+    assert {line[2] for line in days} == {"early"}
+    spy = {line[0]: line for line in days if line[1] == "SPY"}
+    assert ["SPY", "expires_within_7_days", "4,916"] in reasons
+    assert "Stored 21 rows of 7 sessions; 3 of them" in answer.stdout
     found = get_derived_statistics("SPY", data=data)
     assert found["date"].is_sorted()
     assert found.height == 7
@@ -102,7 +103,7 @@ def test_a_dry_run_counts_duplicates_crossed_rows_and_zeros(tmp_path: Path) -> N
     assert said["2026-08-20"] == ["13,296", "13,140", "0", "0", "152", "4"]
     assert said["refused: quote_not_crossed"] == ["4", "the rule: bid is not above ask"]
     assert said["repeated"] == ["2,904", "one row an option and moment is kept"]
-    assert said["implied_vol is 0"] == ["42,479", "taken as none"]
+    assert said["iv is 0"] == ["42,479", "taken as none"]
     assert said["bid is 0"] == ["69,534", "taken as none"]
     assert "Dry run: 249,802 rows would be stored; nothing was written." in answer.stdout
     assert not (tmp_path / "data").exists()

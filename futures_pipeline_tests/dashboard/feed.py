@@ -44,6 +44,10 @@ class Feed:
     def __init__(self, bars: dict[str, list[list[float]]], port: int = 0) -> None:
         self.bars = bars
         self.port = port
+        self.start()
+
+    def start(self) -> None:
+        """Listen; after a stop, on the same port as before."""
         self.connections = 0
         self._open: dict[ServerConnection, int] = {}
         self._loop = asyncio.new_event_loop()

@@ -13,6 +13,7 @@ from futures_pipeline_tests.stored import store
 DAYS = regular_days(8)
 DAY = DAYS[-1]
 CLOSE = datetime(DAY.year, DAY.month, DAY.day, 21, tzinfo=UTC)
+CHANGED = CLOSE - timedelta(minutes=1)
 LIVE, STALE = CLOSE, CLOSE + timedelta(hours=19)
 CLOSED = datetime(2025, 1, 18, 12, tzinfo=UTC)  # a Saturday
 EXPIRY = date(2025, 2, 21)
@@ -58,7 +59,7 @@ def every_page(data: Path) -> Path:
     store(data, "futures_snapshots", [quote("ES", "ESH5", 5_900.25)])
     store(data, "spot_snapshots", [quote("SPY", "SPY", 588.10)])
     changes = {"change_1h": 2.5, "change_4h": -8.25, "change_overnight": 0.0}
-    of_es = {"symbol": "ES", "contract": "ESH5", "session_date": DAY, "timestamp": CLOSE}
+    of_es = {"symbol": "ES", "contract": "ESH5", "session_date": DAY, "timestamp": CHANGED}
     store(data, "change_metrics", [{**of_es, **changes, "reason_daily": "no_price"}])
     _options(data)
     _decisions(data)
@@ -73,7 +74,7 @@ def _options(data: Path) -> None:
         {
             **{"symbol": "SPY", "expiry": EXPIRY, "strike": strike, "right": right},
             **{"contract": f"SPY {right}{strike:.0f}", "session_date": DAY, "round_at": CLOSE},
-            **{"timestamp": CLOSE, "implied_vol": 0.15 + (588 - strike) / 2_000, "delta": 0.5},
+            **{"timestamp": CLOSE, "iv": 0.15 + (588 - strike) / 2_000, "delta": 0.5},
             **{"underlying_price": 588.1, "data_type": "live", "greeks": "model"},
         }
         for strike in (578.0, 588.0, 598.0)

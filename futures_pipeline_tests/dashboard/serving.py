@@ -24,6 +24,7 @@ class Dashboard:
 
     port: int
     log: Path
+    pid: int
 
     @property
     def address(self) -> str:
@@ -61,7 +62,7 @@ def served(data: Path, at: datetime, feed_port: int) -> Iterator[Dashboard]:
             assert child.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.2)
-        yield Dashboard(port, log)
+        yield Dashboard(port, log, child.pid)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(READY_SECONDS)

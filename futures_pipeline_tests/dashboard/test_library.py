@@ -1,25 +1,27 @@
 """The chart library is the pinned one, or it is not used."""
 
-import io
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from futures_pipeline.dashboard.live.library import Library, LibraryMissing, check
+from futures_pipeline.dashboard.live import library
+from futures_pipeline.dashboard.live.library import LibraryMissing, chart_library, checked
 
 
-def test_a_changed_package_is_refused() -> None:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as file:
-        file.addfile(tarfile.TarInfo("package/LICENSE"))
-    with pytest.raises(LibraryMissing, match="the pinned one is IVwoK1RLFiLPubaK"):
-        check(archive.getvalue())
+def test_the_installed_one_is_the_pinned_one() -> None:
+    head = chart_library().read_text()[:200]
+    assert f"v{library.VERSION}" in head
+    assert "Copyright (c) 2025 TradingView, Inc." in head
 
 
-def test_without_npm_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    library = Library(tmp_path / "share")
-    with pytest.raises(LibraryMissing, match="install npm"):
-        library.fetch()
-    assert not library.is_there
+def test_a_changed_script_is_refused(tmp_path: Path) -> None:
+    script = tmp_path / "lightweight-charts.js"
+    script.write_bytes(chart_library().read_bytes() + b" ")
+    with pytest.raises(LibraryMissing, match="the pinned one is 756b0ba9f5893022"):
+        checked(script)
+
+
+def test_without_it_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "CARRIER", "a_package_that_nobody_has")
+    with pytest.raises(LibraryMissing, match="pip install"):
+        chart_library()

@@ -106,6 +106,15 @@ def test_changes_are_green_red_or_unknown(full: Path, monkeypatch: pytest.Monkey
     assert "<td class='fp-number fp-bad'>−8.25</td>" in html
     assert "<td class='fp-number'>+0.00</td>" in html
     assert "<td class='fp-number'>—</td>" in html  # the daily change, which is not known
+    assert f"{filled.CHANGED:%H:%M:%S} UTC" in html  # of a minute before the quote's
+
+
+def test_no_correlation_is_shown_beyond_the_last_bar(
+    full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grid goes on to the close at 22:00; a last price counts for five minutes."""
+    found = texts(shown("correlation", full, filled.STALE, monkeypatch))
+    assert "Up to</small><b>21:05 UTC</b>" in found
 
 
 def test_below_seven_days_stands_the_exact_warning_and_no_number(

@@ -54,6 +54,12 @@ def test_csv_has_units_and_no_formula() -> None:
     assert read["at [UTC]"][0] == "2025-01-14T15:00:00Z"
 
 
+def test_a_list_in_a_file_is_json() -> None:
+    rows = pl.DataFrame({"flags": [["stale", "crossed"], None]})
+    read = pl.read_csv(BytesIO(as_csv(rows)))["flags"].to_list()
+    assert read == ['["stale", "crossed"]', None]
+
+
 @given(st.text(max_size=40))
 def test_no_text_becomes_a_formula_or_markup(text: str) -> None:
     cell = pl.DataFrame({"text": [text]})
@@ -95,12 +101,12 @@ def test_at_the_money_is_the_nearest_strike_of_each_expiry() -> None:
             "expiry": [day + timedelta(days=30)] * 4,
             "session_date": [day] * 4,
             "strike": [580.0, 590.0, 590.0, 600.0],
-            "implied_vol": [0.30, 0.20, 0.22, 0.10],
+            "iv": [0.30, 0.20, 0.22, 0.10],
             "underlying_price": [588.0] * 4,
         }
     )
     found = options.at_the_money(chain)
-    assert found["implied_vol"].to_list() == pytest.approx([0.21])
+    assert found["iv"].to_list() == pytest.approx([0.21])
     assert found["days"].to_list() == [30]
 
 

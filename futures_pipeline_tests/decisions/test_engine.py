@@ -55,6 +55,12 @@ def test_hold_names_the_nearest_rule_with_its_distance() -> None:
     assert failing.value == 0.46
 
 
+def test_hold_names_no_nearest_rule_among_unknowns() -> None:
+    """How far off a rule is cannot be told while one of its values is not known."""
+    decision = OPEN_GATE.evaluate(context())
+    assert decision.reason == "no rule matched; each asks for something that is not known"
+
+
 def test_every_condition_of_every_rule_is_in_the_trace() -> None:
     decision = OPEN_GATE.evaluate(context())
     for rule in OPEN_GATE.rules:
@@ -157,7 +163,13 @@ def raising(error: Exception) -> Rule:
 
 class TestRulesThatRaise:
     @pytest.mark.parametrize(
-        "error", [AttributeError("no field x"), ZeroDivisionError("by zero"), KeyError("x")]
+        "error",
+        [
+            AttributeError("no field x"),
+            ZeroDivisionError("by zero"),
+            KeyError("x"),
+            NotImplementedError("later"),
+        ],
     )
     def test_an_error_is_in_the_trace_and_not_a_silent_hold(
         self, error: Exception, caplog: pytest.LogCaptureFixture

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from futures_pipeline.config import BinanceSettings
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.lake import Once
 from futures_pipeline.storage.tables import (
@@ -215,6 +216,19 @@ def test_change_metrics_look_back_across_a_weekend(workbench: Workbench, ingest:
     changes = workbench.lake.read(CHANGE_METRICS.name, [MONDAY]).filter(pl.col("symbol") == "ES")
     assert changes["change_daily"].null_count() == 0
     assert set(changes["anchor_at"].dt.date()) == {FRIDAY}
+
+
+def test_changes_of_a_pair_stay_when_it_is_no_longer_collected(
+    workbench: Workbench, ingest: Ingest, instance: dg.DagsterInstance
+) -> None:
+    on = {"binance": BinanceSettings(symbols=("BTC/USDT",))}
+    plant_quotes(workbench, WEDNESDAY, "BTC/USDT")
+    assert Ingest(workbench.settings.model_copy(update=on), instance)(str(WEDNESDAY)).success
+    plant_quotes(workbench, WEDNESDAY)
+
+    assert ingest(str(WEDNESDAY)).success
+    changes = workbench.lake.read(CHANGE_METRICS.name, [WEDNESDAY])
+    assert set(changes["symbol"]) == {"BTC/USDT", "ES"}
 
 
 def test_fridays_close_is_computed_with_fridays_rows(workbench: Workbench, ingest: Ingest) -> None:

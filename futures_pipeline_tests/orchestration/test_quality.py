@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from futures_pipeline.config import DagsterSettings, Settings
+from futures_pipeline.config import BinanceSettings, DagsterSettings, Settings
 from futures_pipeline.orchestration.build import build_defs
 from futures_pipeline.orchestration.hosting.once import QUIET
 from futures_pipeline.orchestration.quality.schedule import quality_schedule
 from futures_pipeline.orchestration.quality.series import pair_checks
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.spool import NewBatch
-from futures_pipeline.storage.tables import BARS_1M
+from futures_pipeline.storage.tables import BARS_1M, CRYPTO_SNAPSHOTS
 from futures_pipeline_tests.analytics.recorded import RECORDED
 from futures_pipeline_tests.orchestration.conftest import (
     MINUTE,
@@ -25,7 +25,7 @@ from futures_pipeline_tests.orchestration.conftest import (
     plant_bars,
     plant_rounds,
 )
-from futures_pipeline_tests.storage.rows import bar, frame
+from futures_pipeline_tests.storage.rows import bar, frame, snapshot
 
 OPEN = datetime(2025, 1, 15, 14, 30, tzinfo=UTC)
 
@@ -225,3 +225,22 @@ def test_bars_of_etfs_count_in_regular_hours(
     ingest(str(WEDNESDAY))
     evening = settings.model_copy(update={"clock_text": "2025-01-15T22:00:00+00:00@4000000000.0*1"})
     assert Look(evening, instance)()["bars_1m_fresh"].passed
+
+
+def test_a_pair_of_currencies_is_not_excused_by_the_daily_pause(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    pause = {
+        "clock_text": "2025-01-15T22:55:00+00:00@4000000000.0*1",
+        "binance": BinanceSettings(symbols=("BTC/USDT",)),
+    }
+    workbench = Workbench(settings.model_copy(update=pause))
+    row = snapshot("BTC/USDT", session_date=WEDNESDAY, timestamp=OPEN + MINUTE * 449)
+    batch = NewBatch(CRYPTO_SNAPSHOTS.name, WEDNESDAY, frame([row], CRYPTO_SNAPSHOTS))
+    workbench.spool.append([batch], NOW)
+    Ingest(workbench.settings, instance).only_raw(str(WEDNESDAY))
+
+    found = Look(workbench.settings, instance)()["crypto_snapshots_fresh"]
+    assert not found.passed
+    assert "BTC/USDT newest row 2025-01-15 21:59 UTC" in (found.description or "")
+    workbench.spool.close()

@@ -54,8 +54,7 @@ def test_from_the_brokers_socket_to_the_statistics(tmp_path: Path) -> None:
         options=OptionSettings(rate=RATE),
         clock_text=f"{new_york(DAY, 18, 5).isoformat()}@4000000000.0*1",
     )
-    run(settings, INGEST_JOB)
-    run(settings, OPTIONS_JOB)
+    run(settings, INGEST_JOB, OPTIONS_JOB)
 
     quoted = Workbench(settings).lake.read(OPTION_SNAPSHOTS.name)
     truth = true_surface(quoted["timestamp"].median())
@@ -110,11 +109,11 @@ def true_surface(at: datetime) -> Surface:
     return found
 
 
-def run(settings: Settings, job: str) -> None:
+def run(settings: Settings, *jobs: str) -> None:
+    definitions = build_defs(settings)
     with dg.DagsterInstance.ephemeral() as instance:
-        result = (
-            build_defs(settings)
-            .resolve_job_def(job)
-            .execute_in_process(instance=instance, partition_key=str(DAY), run_config=QUIET)
-        )
-    assert result.success
+        for job in jobs:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, partition_key=str(DAY), run_config=QUIET
+            )
+            assert result.success

@@ -29,7 +29,7 @@ def option(**values: Any) -> dict[str, Any]:
         "last_at": AT,
         "volume": 120.0,
         "open_interest": 5000.0,
-        "implied_vol": 0.16,
+        "iv": 0.16,
         "delta": 0.52,
         "gamma": 0.01,
         "vega": 0.9,
@@ -66,7 +66,7 @@ def option_round(**values: Any) -> dict[str, Any]:
 
 PUT = {"contract": "SPY   250321P00590000", "right": "P"}
 NO_GREEKS = {"greeks": "missing", "greeks_at": None} | dict.fromkeys(
-    ("implied_vol", "delta", "gamma", "vega", "theta", "underlying_price")
+    ("iv", "delta", "gamma", "vega", "theta", "underlying_price")
 )
 BROKEN_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("required_values_present", {"greeks": None}),
@@ -74,12 +74,12 @@ BROKEN_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("symbol_known", {"symbol": "GLD", "contract": "GLD   250321C00590000"}),
     ("prices_finite", {"ask": float("inf")}),
     ("prices_positive", {"last": 0.0}),
-    ("prices_positive", {"implied_vol": -1.0}),
+    ("prices_positive", {"iv": -1.0}),
     ("quote_not_crossed", {"bid": 11.5}),
     ("quantities_not_negative", {"open_interest": -1.0}),
     ("quantities_not_negative", {"volume": NAN}),
     ("greeks_finite", {"gamma": NAN}),
-    ("greeks_finite", {"implied_vol": float("inf")}),
+    ("greeks_finite", {"iv": float("inf")}),
     ("right_known", {"contract": "SPY   250321X00590000", "right": "X", "delta": None}),
     ("delta_fits_the_right", {"delta": -2.0}),
     ("delta_fits_the_right", {"delta": -0.48}),
@@ -92,7 +92,7 @@ BROKEN_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("observed_in_its_round", {"timestamp": ROUND_AT - timedelta(seconds=1)}),
     ("greeks_known", {"greeks": "guessed"}),
     ("missing_greeks_are_null", {"greeks": "missing"}),
-    ("missing_greeks_are_null", {"implied_vol": None}),
+    ("missing_greeks_are_null", {"iv": None}),
     ("missing_greeks_are_null", {"greeks_at": None}),
     ("missing_greeks_are_null", {**NO_GREEKS, "greeks": "late"}),
     ("data_type_known", {"data_type": "guessed"}),

@@ -22,7 +22,7 @@ def identity(symbol: str) -> dict[str, Any]:
     return {
         "symbol": symbol,
         "contract": CONTRACTS.get(symbol, symbol),
-        "con_id": 1 + list(UNIVERSE).index(symbol),
+        "con_id": 1 + list(UNIVERSE).index(symbol) if symbol in list(UNIVERSE) else None,
         "expiry": date(2025, 3, 21) if symbol in CONTRACTS else None,
         "session_date": SESSION,
     }

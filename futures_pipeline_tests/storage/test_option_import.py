@@ -31,7 +31,7 @@ bid = "bid"
 ask = "ask"
 volume = "volume"
 open_interest = "oi"
-implied_vol = "iv"
+iv = "iv"
 delta = "delta"
 underlying_price = "spot"
 """
@@ -82,7 +82,7 @@ def test_a_row_is_what_the_table_promises(tmp_path: Path) -> None:
     assert (row["right"], row["bid"], row["open_interest"]) == ("C", 10.0, 100.0)
     assert (row["round_at"], row["timestamp"], row["received_at"]) == (AT, AT, AT)
     # The vendor's volatility is known as the vendor's.
-    assert (row["implied_vol"], row["greeks"], row["greeks_at"]) == (0.16, "vendor", AT)
+    assert (row["iv"], row["greeks"], row["greeks_at"]) == (0.16, "vendor", AT)
     assert (row["con_id"], row["data_type"], row["last"]) == (None, "delayed", None)
     assert row["spool_seq"] < 0
 
@@ -91,10 +91,10 @@ def test_what_stands_for_nothing_is_null_and_counted(tmp_path: Path) -> None:
     zeros = {"bid": 0.0, "iv": 0.0, "strike": 600.0}
     (report,) = imported(tmp_path, mapped_file(tmp_path, {}, zeros))
     row = stored(tmp_path).filter(strike=600.0).row(0, named=True)
-    assert (row["bid"], row["implied_vol"], row["delta"]) == (None, None, None)
+    assert (row["bid"], row["iv"], row["delta"]) == (None, None, None)
     assert (row["greeks"], row["greeks_at"]) == ("missing", None)
     assert report.notes["bid is 0: taken as none"] == 1
-    assert report.notes["implied_vol is 0: taken as none"] == 1
+    assert report.notes["iv is 0: taken as none"] == 1
     assert report.notes["volatility of the vendor: kept, statistics compute their own"] == 1
 
 

@@ -119,11 +119,11 @@ def asymmetry(futures: Floats, spot: Floats, lead: int) -> tuple[float, float]:
     The mean of ``futures[t] spot[t + lead] - spot[t] futures[t + lead]``, in units of the
     product of both standard deviations.
     """
-    return _asymmetry_of(_in_deviations(futures), _in_deviations(spot), lead)
+    return _asymmetry_of(in_deviations(futures), in_deviations(spot), lead)
 
 
 def _asymmetry(futures: Floats, spot: Floats, max_lead: int) -> pl.DataFrame:
-    a, b = _in_deviations(futures), _in_deviations(spot)
+    a, b = in_deviations(futures), in_deviations(spot)
     leads = range(1, min(max_lead, futures.shape[1] - 1) + 1)
     found = np.array([_asymmetry_of(a, b, lead) for lead in leads]).reshape(-1, 2)
     with np.errstate(invalid="ignore"):
@@ -139,9 +139,14 @@ def _asymmetry(futures: Floats, spot: Floats, max_lead: int) -> pl.DataFrame:
 
 
 def _asymmetry_of(a: Floats, b: Floats, lead: int) -> tuple[float, float]:
-    difference = a[:, :-lead] * b[:, lead:] - b[:, :-lead] * a[:, lead:]
-    mean, error, count = mean_error(difference, ASYMMETRY_LAGS)
+    mean, error, count = mean_error(sided_products(a, b, lead), ASYMMETRY_LAGS)
     return (mean, error) if count >= LEAST_PAIRS else (float("nan"), float("nan"))
+
+
+def sided_products(a: Floats, b: Floats, lead: int) -> Floats:
+    """Return at each minute the product with ``a`` first less that with ``b`` first."""
+    products: Floats = a[:, :-lead] * b[:, lead:] - b[:, :-lead] * a[:, lead:]
+    return products
 
 
 def _robust_errors(futures: Floats, spot: Floats, value: Floats, pairs: Floats) -> Floats:
@@ -151,7 +156,7 @@ def _robust_errors(futures: Floats, spot: Floats, value: Floats, pairs: Floats) 
     the product ``ab`` of QUANT_SPEC 4.2.
     """
     max_lag = len(value) // 2
-    a, b = _in_deviations(futures), _in_deviations(spot)
+    a, b = in_deviations(futures), in_deviations(spot)
     known = [np.where(np.isnan(leg), 0.0, 1.0) for leg in (a, b)]
     a, b = _filled(a), _filled(b)
     mixed = lag_products(a**3, b, max_lag) + lag_products(a, b**3, max_lag)
@@ -170,7 +175,7 @@ def _interval(value: Floats, error: Floats) -> tuple[Floats, Floats]:
     return np.tanh(centre - half), np.tanh(centre + half)
 
 
-def _in_deviations(values: Floats) -> Floats:
+def in_deviations(values: Floats) -> Floats:
     """Return values of mean 0 and population variance 1; all NaN for a flat series."""
     count = max(int(np.count_nonzero(~np.isnan(values))), 1)
     from_mean = values - np.nansum(values) / count

@@ -5,7 +5,7 @@ Every check is a frame of what was found, so that it can be shown; the limits ar
 
 import polars as pl
 
-from futures_pipeline.analytics.options.cleaning import CONTRACT, parity_residuals
+from futures_pipeline.analytics.options.cleaning import parity_residuals, refusals
 from futures_pipeline.analytics.options.greeks import BROKER
 from futures_pipeline.analytics.options.term_structure import Crossing, Smile, calendar_arbitrage
 
@@ -88,12 +88,6 @@ def stale_open_interest(today: pl.DataFrame, before: pl.DataFrame) -> pl.DataFra
     return found.filter(is_stale).sort("symbol")
 
 
-def crossed_quotes(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose bid is above the ask, in the order of contract and time."""
-    crossed = rows.filter(pl.col("bid") > pl.col("ask"))
-    return crossed.select(*CONTRACT, "timestamp", "bid", "ask").sort(*CONTRACT, "timestamp")
-
-
 def variance_falls(smiles: list[Smile]) -> list[Crossing]:
     """Return where total variance at the money falls by over 2 % from one expiry to the next."""
     return [crossing for crossing in calendar_arbitrage(smiles) if crossing.lost > LEAST_LOSS]
@@ -125,9 +119,24 @@ def vix_gaps(statistics: pl.DataFrame) -> pl.DataFrame:
 
 
 def not_of_the_close(statistics: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose quotes are not those of a whole chain at the close.
+    """Return the rows without 20 clean options, or with quotes from before the close.
 
     ``symbol``, ``date``, ``quality``, ``quoted_at``, ``n_contracts``, ``n_clean``.
     """
     named = ("symbol", "date", "quality", "quoted_at", "n_contracts", "n_clean")
-    return statistics.filter(pl.col("quality") != "good").select(named).sort("symbol", "date")
+    is_off = pl.col("quality").is_in(["early", "insufficient"])
+    return statistics.filter(is_off).select(named).sort("symbol", "date")
+
+
+def mostly_refused(judged: pl.DataFrame, statistics: pl.DataFrame) -> pl.DataFrame:
+    """Return why options were refused, of the symbols that too few are left of.
+
+    Args:
+        judged: ``ClosingChain.judged`` of a session.
+        statistics: ``derived_statistics`` of it, whose ``quality`` says of which.
+
+    ``symbol``, ``reason``, ``rows``, as ``refusals``.
+    """
+    is_thin = pl.col("quality").is_in(["partial", "insufficient"])
+    thin = statistics.filter(is_thin)["symbol"].to_list()
+    return refusals(judged).filter(pl.col("symbol").is_in(thin))

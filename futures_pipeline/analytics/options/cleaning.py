@@ -21,7 +21,7 @@ CONTRACT = [*STRIKE, "right"]
 # What is read of option_snapshots, and in what order of one contract's rows the last stands.
 LATEST = ("round_at", "timestamp", "received_at", "bid", "ask")
 READ = (
-    *("contract", *CONTRACT, *LATEST, "volume", "open_interest", "implied_vol"),
+    *("contract", *CONTRACT, *LATEST, "volume", "open_interest", "iv"),
     *("delta", "gamma", "vega", "theta", "underlying_price"),
 )
 CALL, PUT = "C", "P"
@@ -170,14 +170,6 @@ def refusals(judged: pl.DataFrame) -> pl.DataFrame:
     refused = judged.filter(pl.col("refused").is_not_null())
     counted = refused.group_by("symbol", pl.col("refused").alias("reason")).len("rows")
     return counted.sort("symbol", "rows", "reason", descending=[False, True, False])
-
-
-def duplicates(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return how many rows repeat a contract and round: ``symbol``, ``rows``."""
-    repeated = (
-        rows.group_by("symbol", "contract", "round_at").len("times").filter(pl.col("times") > 1)
-    )
-    return repeated.group_by("symbol").agg(rows=(pl.col("times") - 1).sum()).sort("symbol")
 
 
 def _refusal(bid: pl.Expr, ask: pl.Expr) -> pl.Expr:

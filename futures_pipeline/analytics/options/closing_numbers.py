@@ -51,25 +51,30 @@ NOT_TOLD: dict[str, float | None] = dict.fromkeys(WHOLE_DAY)
 
 
 class ClosingChain(NamedTuple):
-    """A session's ``rows``, and the options at its close.
+    """What each option of a session ``traded``, and the options at its close.
 
-    ``judged`` is all of them, ``valued`` the clean ones with greeks.
+    ``traded``: ``largest_by_contract``. ``judged`` is all that were quoted at the close,
+    ``valued`` the clean ones with greeks.
     """
 
     day: OptionDay
-    rows: pl.DataFrame
+    traded: pl.DataFrame
     judged: pl.DataFrame
     valued: pl.DataFrame
 
 
-def closing_chain(rows: pl.DataFrame, day: OptionDay) -> ClosingChain:
+def closing_chain(
+    rows: pl.DataFrame, day: OptionDay, traded: pl.DataFrame | None = None
+) -> ClosingChain:
     """Return the options of a session as they stood at its close.
 
-    ``rows``: ``option_snapshots`` of the session, in any order, duplicates and all.
+    ``rows``: ``option_snapshots`` of the session, in any order, duplicates and all; those of
+    the quarter of an hour before the close are enough with ``traded``, the whole session's.
     """
+    traded = largest_by_contract(rows) if traded is None else traded
     judged = judge_quotes(closing_rows(rows, day.closes_at), day.session_date)
     judged = with_forwards(judged, day.rate)
-    return ClosingChain(day, rows, judged, with_greeks(judged, day.rate))
+    return ClosingChain(day, traded, judged, with_greeks(judged, day.rate))
 
 
 def of_the_quotes(chain: ClosingChain, symbols: Sequence[str], rate: float) -> dict[str, Numbers]:
@@ -93,13 +98,13 @@ def of_the_quotes(chain: ClosingChain, symbols: Sequence[str], rate: float) -> d
     return found
 
 
-def of_the_day(rows: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Numbers]:
+def of_the_day(traded: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Numbers]:
     """Return contracts traded and open over the session, and puts for a call, of each ETF.
 
     A volume counts since the open, so a contract's largest is its last; open interest is that
-    of the close before and stays. ``rows`` as in :func:`closing_chain`.
+    of the close before and stays. ``traded``: :func:`largest_by_contract`.
     """
-    sums = _sums(largest_by_contract(rows))
+    sums = _sums(traded)
     found = {}
     for symbol in symbols:
         call, put = (sums.get((symbol, right), NOT_TOLD) for right in (CALL, PUT))
@@ -160,7 +165,7 @@ def _averages(valued: pl.DataFrame) -> dict[str, dict[str, float | None]]:
     held = days.is_between(*GREEK_SET_DAYS) & away.is_between(*GREEK_SET_DELTAS)
     interest = pl.when(pl.col("delta").is_not_null()).then(pl.col("open_interest"))
     by_symbol = valued.group_by("symbol").agg(
-        **_spread(pl.col("implied_vol").filter(clean)),
+        **_spread(pl.col("iv").filter(clean)),
         **_by_moneyness(clean),
         delta_mean=away.filter(held).mean(),
         **{f"{name}_mean": pl.col(name).filter(held).mean() for name in ("gamma", "theta", "vega")},
@@ -183,7 +188,7 @@ def _spread(vol: pl.Expr) -> dict[str, pl.Expr]:
 
 
 def _by_moneyness(clean: pl.Expr) -> dict[str, pl.Expr]:
-    vol, log_strike = pl.col("implied_vol"), pl.col("log_strike")
+    vol, log_strike = pl.col("iv"), pl.col("log_strike")
     near = log_strike.abs() <= AT_THE_MONEY
     outside = ~near & ((log_strike < 0) == (pl.col("right") == PUT))
     return {

@@ -156,7 +156,7 @@ def statistics_of(
 ) -> pl.DataFrame:
     """Return :func:`derived_statistics` of a chain that is at hand."""
     day = chain.day
-    of_quotes, of_day = of_the_quotes(chain, symbols, day.rate), of_the_day(chain.rows, symbols)
+    of_quotes, of_day = of_the_quotes(chain, symbols, day.rate), of_the_day(chain.traded, symbols)
     judged = quality(chain, symbols)
     found = []
     for symbol in symbols:

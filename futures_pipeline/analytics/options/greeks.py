@@ -31,7 +31,7 @@ def with_greeks(chain: pl.DataFrame, rate: float) -> pl.DataFrame:
         rate: interest, continuous, an annualised fraction.
 
     Returns:
-        The clean rows with ``implied_vol`` (annualised fraction), ``delta``, ``gamma``,
+        The clean rows with ``iv`` (annualised fraction), ``delta``, ``gamma``,
         ``vega``, ``theta`` (units as in ``option_snapshots``), ``forward_delta`` (N(d1), 0 to
         1, of a call of that strike), ``spot`` (US dollars: the row's own underlying price, else
         the median of its symbol's) and ``greeks_source``: broker; broker_vol (its volatility,
@@ -43,8 +43,8 @@ def with_greeks(chain: pl.DataFrame, rate: float) -> pl.DataFrame:
     clean = _own_numbers(chain.filter(pl.col("refused").is_null()))
     computed = _computed_vols(clean, rate)
     known = clean.join(computed, on=STRIKE, how="left", maintain_order="left").with_columns(
-        own_vol=pl.col("implied_vol"),
-        implied_vol=pl.coalesce("implied_vol", "computed_vol"),
+        own_vol=pl.col("iv"),
+        iv=pl.coalesce("iv", "computed_vol"),
     )
     return _filled(known, rate).drop("computed_vol", "own_vol")
 
@@ -57,12 +57,12 @@ def out_of_the_money() -> pl.Expr:
 
 def _own_numbers(clean: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with null for what the broker did not compute."""
-    vol = pl.col("implied_vol")
+    vol = pl.col("iv")
     spot = _sound("underlying_price", pl.col("underlying_price") > 0)
     sides = {"delta": pl.col("delta").abs() < 1, "gamma": pl.col("gamma") >= 0}
     sides |= {"vega": pl.col("vega") >= 0, "theta": ~pl.col("theta").is_in(NOT_COMPUTED)}
     return clean.with_columns(
-        _sound("implied_vol", vol.is_between(LEAST_VOL, LARGEST_VOL)),
+        _sound("iv", vol.is_between(LEAST_VOL, LARGEST_VOL)),
         *(_sound(name, holds) for name, holds in sides.items()),
         spot=spot.fill_null(spot.median().over("symbol")),
     )
@@ -74,7 +74,7 @@ def _sound(name: str, holds: pl.Expr) -> pl.Expr:
 
 def _computed_vols(clean: pl.DataFrame, rate: float) -> pl.DataFrame:
     """Return ``computed_vol`` of the strikes at which a volatility is missing."""
-    is_missing = pl.col("implied_vol").is_null().any().over(STRIKE)
+    is_missing = pl.col("iv").is_null().any().over(STRIKE)
     quotes = clean.filter(is_missing & out_of_the_money())
     vols = implied_vols(_contracts(quotes, rate), quotes["mid"].to_numpy())
     return quotes.select(*STRIKE, computed_vol=pl.Series(vols, nan_to_null=True))
@@ -82,7 +82,7 @@ def _computed_vols(clean: pl.DataFrame, rate: float) -> pl.DataFrame:
 
 def _filled(known: pl.DataFrame, rate: float) -> pl.DataFrame:
     """Return the rows with computed greeks where the broker's are not complete."""
-    contracts, vol = _contracts(known, rate), _numbers(known, "implied_vol")
+    contracts, vol = _contracts(known, rate), _numbers(known, "iv")
     computed = greeks(contracts, vol, _numbers(known, "spot"))
     is_whole = pl.all_horizontal(pl.col(name).is_not_null() for name in ("own_vol", *GREEKS))
     with_source = known.with_columns(
@@ -95,7 +95,7 @@ def _filled(known: pl.DataFrame, rate: float) -> pl.DataFrame:
         .then(pl.lit(BROKER))
         .when(pl.col("own_vol").is_not_null())
         .then(pl.lit(BROKER_VOL))
-        .when(pl.col("implied_vol").is_not_null())
+        .when(pl.col("iv").is_not_null())
         .then(pl.lit(COMPUTED))
         .otherwise(pl.lit(MISSING)),
     )

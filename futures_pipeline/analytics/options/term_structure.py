@@ -71,8 +71,8 @@ def smiles(valued: pl.DataFrame) -> list[Smile]:
     At the money it is linear in ln(strike / forward) between the strikes about the forward; at
     25 delta linear in the forward delta. Only out-of-the-money quotes count.
     """
-    known = valued.filter(out_of_the_money() & pl.col("implied_vol").is_not_null()).sort(STRIKE)
-    columns = ("years", "log_strike", "forward_delta", "implied_vol")
+    known = valued.filter(out_of_the_money() & pl.col("iv").is_not_null()).sort(STRIKE)
+    columns = ("years", "log_strike", "forward_delta", "iv")
     numbers = known.select(columns).to_numpy().T
     named = known.select(*EXPIRY, "dte")
     found = []

@@ -261,8 +261,14 @@ def _sentence(verdict: Usefulness, rows: list[dict[str, Any]], futures: str, spo
 
 
 def _short(row: Mapping[str, Any]) -> str:
-    words = row["verdict"].lower().replace("_", " ")
+    words: str = row["verdict"].lower().replace("_", " ")
     if row["verdict"] != Usefulness.INCONCLUSIVE:
-        return f"{words} (rank correlation {row['ic']:.3f}, break-even {row['break_even_ic']:.3f})"
+        pays = "above 1" if row["break_even_ic"] > 1.0 else f"{row['break_even_ic']:.3f}"
+        return f"{words} (rank correlation {row['ic']:.3f}, break-even {pays})"
     days = row["days_to_conclusion"]
-    return words if math.isnan(days) else f"{words}, about {math.ceil(days)} sessions to conclusion"
+    if row["reason"] == "mixed_evidence":
+        return f"{words}, mixed evidence"
+    if math.isnan(days):
+        return words
+    needed = max(LEAST_SESSIONS_FOR_VERDICT, math.ceil(days))
+    return f"{words}, about {needed} sessions to conclusion"

@@ -59,6 +59,6 @@ def _old(rows: pl.DataFrame, fresh: str, leg: str) -> pl.DataFrame:
     unseen = (pl.col("timestamp") - pl.col("seen_at") > OLD).fill_null(True)
     untraded = (pl.col("timestamp") - pl.col("last_at") > OLD).fill_null(True)
     old = met.filter(unseen | (untraded & ~pl.col("has_quote").fill_null(False)))
-    says = pl.format("{} was more than 5 min old at {} snapshots", pl.lit(leg), "measured")
+    says = pl.format("was more than 5 min old at {} snapshots", "measured")
     counted = old.group_by("session_date").agg(measured=pl.len())
     return counted.with_columns(pl.col("measured").cast(pl.Float64), says=says)

@@ -19,6 +19,9 @@ from futures_pipeline.storage.tables import (
     REGIME_WARNINGS,
 )
 
+# Of what was typed instead of an id.
+MOST_SHOWN = 40
+
 
 class Recomputed(NamedTuple):
     """A stored row and its receipt, and where the row made again differs; nowhere is equal."""
@@ -39,7 +42,8 @@ def stored_row(store: Store, row_id: str) -> dict[str, Any]:
         if not found.is_empty():
             return found.row(0, named=True)
     tables = ", ".join(table.name for table in DECISION_TABLES)
-    raise ConfigurationError("id", row_id, f"the id of a row of {tables}")
+    need = f"the id of a row of {tables}, as their column id and their pages in Dagster show it"
+    raise ConfigurationError("id", row_id[:MOST_SHOWN], need)
 
 
 def recomputed(store: Store, row: dict[str, Any]) -> Recomputed:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import polars as pl
 
 from futures_pipeline.api.store import Store
-from futures_pipeline.storage.lake import Lake, OpenTable
+from futures_pipeline.storage.lake import Lake
+from futures_pipeline.storage.listing import Listing, listing_of, listings
 from futures_pipeline.storage.remembered import Part, parts_of, rows_of
 from futures_pipeline.storage.tables import TABLES
 
@@ -27,7 +28,7 @@ class Sources:
         self.settings = store.settings
         self._store = store
         self._told = versions
-        self._opened: dict[str, OpenTable | None] = {}
+        self._opened: dict[str, Listing | None] = {}
         self._found: dict[Hashable, Any] = {}
 
     @property
@@ -38,15 +39,17 @@ class Sources:
             for name, table in sorted(self._opened.items())
         }
 
-    def open(self, name: str) -> OpenTable | None:
+    def open(self, name: str) -> Listing | None:
         """Return a table at its pinned version, None when it is absent."""
         if name not in self._opened:
             self._opened[name] = self._open(name)
         return self._opened[name]
 
-    def _open(self, name: str) -> OpenTable | None:
+    def _open(self, name: str) -> Listing | None:
+        if self._told is None and self._store.as_of is None:
+            return listings(self._store.lake).newest(name)
         if self._told is None:
-            return self._store.open(name)
+            return listing_of(self._store.open(name))
         version = self._told.get(name, ABSENT)
         return None if version == ABSENT else _at_version(self._store.lake, name, version)
 
@@ -72,6 +75,6 @@ class Sources:
 
 
 @lru_cache(maxsize=64)
-def _at_version(lake: Lake, name: str, version: int) -> OpenTable | None:
+def _at_version(lake: Lake, name: str, version: int) -> Listing | None:
     """Return a table at a version, which never changes."""
-    return lake.open(name, as_of=version)
+    return listing_of(lake.open(name, as_of=version))

@@ -29,7 +29,7 @@ NOT_COMPUTED = -2.0
 class Computed:
     """Volatility (annualised fraction) and greeks; those but the volatility may be None."""
 
-    implied_vol: float
+    iv: float
     delta: float | None
     gamma: float | None
     vega: float | None
@@ -55,7 +55,7 @@ def computed(it: ib_async.OptionComputation | None) -> Computed | None:
     if it is None or vol is None or vol <= 0:
         return None
     return Computed(
-        implied_vol=vol,
+        iv=vol,
         delta=_greek(it.delta),
         gamma=_greek(it.gamma),
         vega=_greek(it.vega),

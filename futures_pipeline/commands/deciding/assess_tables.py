@@ -13,6 +13,18 @@ from futures_pipeline.analytics.predictive_value.assessment import IN_PROGRESS, 
 from futures_pipeline.api.reports import PairReport
 
 SHOWN_LEADS = (-60, -30, -15, -5, -1, 0, 1, 5, 15, 30, 60)
+SIGNIFICANCE = 0.05
+REASONS: Mapping[str | None, str] = {
+    None: "",
+    "fewer_than_15_sessions": "fewer than 15 sessions",
+    "fewer_than_100_observations": "fewer than 100 calls",
+    "not_powered": "too few calls",
+    "mixed_evidence": "mixed evidence",
+}
+HORIZON_LABELS = (
+    *("Verdict", "  because", "Calls", "Right", "  95 %", "  always one way"),
+    *("Rank correlation", "  95 %", "  that pays costs", "Net, bp a trade", "Sessions needed"),
+)
 UNKNOWN = "-"
 
 
@@ -34,9 +46,9 @@ def print_report(console: Console, report: PairReport) -> None:
     verdict, value = report.lead.verdict, report.value
     say(console, f"\n{verdict.verdict}: {verdict.sentence}.")
     say(console, f"{value.verdict}: {value.sentence}.\n")
-    for line in lead_lines(report):
-        say(console, line)
+    say(console, *lead_lines(report), "")
     console.print(profile_table(report.lead.profile, futures))
+    say(console, "")
     console.print(horizons_table(value, futures, spot))
 
 
@@ -49,6 +61,8 @@ def say(console: Console, *lines: str) -> None:
 def lead_lines(report: PairReport) -> list[str]:
     """Return the numbers of the lead that are no table."""
     pooled, verdict = report.correlation, report.lead.verdict
+    granger = granger_text(report.lead.granger, *report.sessions.legs)
+    largest, draws = report.lead.profile.select("placebo_largest", "draws").row(0)
     return [
         f"Correlation within the minute  {float(pooled.value):.4f} "
         f"({float(pooled.low):.4f} to {float(pooled.high):.4f}), {int(pooled.pairs):,} minutes "
@@ -56,7 +70,9 @@ def lead_lines(report: PairReport) -> list[str]:
         f"Lead                           {lead_text(verdict)}",
         f"Shortest lead that would show  {seconds(verdict.resolution_seconds)}; a lead of 1 s "
         f"shows after {whole(verdict.sessions_for_one_second)} sessions",
-        f"Granger                        {granger_text(report.lead.granger)}",
+        f"Placebo                        sessions shuffled {draws} times: the largest of all "
+        f"correlations is below {number(largest, 3)} in 95 %",
+        f"Granger                        {granger}",
         f"Minutes with a flag            {flagged_text(report.flagged_minutes)}",
     ]
 
@@ -77,15 +93,23 @@ def lead_text(verdict: LeadVerdict) -> str:
     return f"{verdict.lead_seconds:+.2f} s{margin}, worth {edge} bp a trade, which costs {cost} bp"
 
 
-def granger_text(tested: Granger) -> str:
-    """Return both p-values; alone they are no evidence of a lead."""
+def granger_text(tested: Granger, futures: str, spot: str) -> str:
+    """Return both p-values and what they may be read as; alone they are no evidence of a lead.
+
+    >>> granger_text(Granger(2, 1e-9, 1, 0.03, 7_020, None), "ES", "SPY")
+    'ES explains SPY p <0.0001, SPY explains ES p 0.0300: both ways, as noise alone does'
+    """
     if tested.reason is not None:
-        return f"unknown ({tested.reason})"
+        return f"unknown ({tested.reason.replace('_', ' ')})"
     forth, back = tested.p_futures_to_spot, tested.p_spot_to_futures
-    reading = "" if tested.is_consistent_with_futures_lead else "not "
+    reading = f"no sign that {futures} leads"
+    if tested.is_consistent_with_futures_lead:
+        reading = f"one way, as when {futures} leads"
+    elif max(forth or 0.0, back or 0.0) < SIGNIFICANCE:
+        reading = "both ways, as noise alone does"
     return (
-        f"p {number(forth, 4)} futures to spot, p {number(back, 4)} spot to futures: {reading}"
-        "as when futures lead"
+        f"{futures} explains {spot} p {p_text(forth)}, {spot} explains {futures} p {p_text(back)}: "
+        f"{reading}"
     )
 
 
@@ -103,17 +127,24 @@ def flagged_text(flagged: Mapping[str, Mapping[str, int]]) -> str:
 
 def profile_table(profile: pl.DataFrame, futures: str) -> Table:
     """Return some leads of the profile beside the placebo, and each significant one."""
-    table = Table(title=f"Correlation when {futures} is read so many minutes earlier", box=None)
-    for heading in ("lead min", "correlation", "95 %", "placebo 95 %", "asymmetry", "p (Holm)"):
-        table.add_column(heading, justify="right")
+    table = Table(
+        title=f"Correlation when {futures} is read so many minutes earlier, and by how much that "
+        "is more than when it is read later; placebo: 95 % of shuffled sessions",
+        box=None,
+        pad_edge=False,
+    )
+    headings = ("min", "corr.", "95 %", "placebo", "more", "placebo", "p Holm")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     shown = pl.col("lead_minutes").is_in(SHOWN_LEADS) | pl.col("is_significant").fill_null(False)
     for row in profile.filter(shown).iter_rows(named=True):
         table.add_row(
             f"{row['lead_minutes']:+d}" if row["lead_minutes"] else "0",
-            number(row["correlation"], 4),
+            number(row["correlation"], 3),
             between(row["low"], row["high"], 3),
             between(row["placebo_low"], row["placebo_high"], 3),
-            number(row["asymmetry"], 4),
+            number(row["asymmetry"], 3),
+            between(row["placebo_asymmetry_low"], row["placebo_asymmetry_high"], 3),
             number(row["p_holm"], 3),
             style="bold" if row["is_significant"] else None,
         )
@@ -122,31 +153,42 @@ def profile_table(profile: pl.DataFrame, futures: str) -> Table:
 
 def horizons_table(value: Assessment, futures: str, spot: str) -> Table:
     """Return what the return of one leg says of the next return of the other."""
-    table = Table(title=f"{futures} return so far, {spot} return after it", box=None)
-    headings = ("min", "n", "right", "95 %", "base", "rank corr.", "95 %", "break-even")
-    for heading in (*headings, "net bp", "sessions needed", "verdict"):
-        table.add_column(heading, justify="right")
-    for row in value.horizons.iter_rows(named=True):
-        table.add_row(*horizon_cells(row))
+    table = Table(
+        title=f"{futures} return so far, {spot} return after it", box=None, pad_edge=False
+    )
+    table.add_column("", no_wrap=True)
+    for minutes in value.horizons["horizon_minutes"]:
+        table.add_column(f"{minutes} min", justify="right")
+    columns = [horizon_cells(row) for row in value.horizons.iter_rows(named=True)]
+    for cells in zip(HORIZON_LABELS, *columns, strict=True):
+        table.add_row(*cells)
     return table
 
 
 def horizon_cells(row: Mapping[str, Any]) -> list[str]:
-    """Return one horizon as text."""
-    verdict = row["verdict"] if row["reason"] is None else f"{row['verdict']} ({row['reason']})"
+    """Return one horizon as text, a cell for each of ``HORIZON_LABELS``."""
     return [
-        str(row["horizon_minutes"]),
+        row["verdict"].replace("_", " ").lower(),
+        REASONS[row["reason"]],
         f"{row['n_obs']:,}",
         number(row["directional_accuracy"], 3),
-        between(row["da_ci_low"], row["da_ci_high"], 3),
+        between(row["da_ci_low"], row["da_ci_high"], 2),
         number(row["base_rate"], 3),
         number(row["ic"], 3),
-        between(row["ic_ci_low"], row["ic_ci_high"], 3),
-        number(row["break_even_ic"], 3),
+        between(row["ic_ci_low"], row["ic_ci_high"], 2),
+        "above 1" if (row["break_even_ic"] or 0.0) > 1.0 else number(row["break_even_ic"], 3),
         number(row["net_edge_bp"], 2),
         number(row["days_to_conclusion"], 0),
-        verdict.replace("_", " ").lower(),
     ]
+
+
+def p_text(value: float | None) -> str:
+    """Return a p-value.
+
+    >>> p_text(1e-9), p_text(0.0312)
+    ('<0.0001', '0.0312')
+    """
+    return "<0.0001" if value is not None and value < 1e-4 else number(value, 4)
 
 
 def number(value: float | None, digits: int) -> str:

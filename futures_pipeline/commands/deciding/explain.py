@@ -14,6 +14,7 @@ from futures_pipeline.api.store import store_of
 from futures_pipeline.commands.deciding.assess_tables import say
 from futures_pipeline.commands.options import with_settings
 from futures_pipeline.config import load_settings
+from futures_pipeline.decisions.brief.words import spoken
 from futures_pipeline.domain.errors import ConfigurationError
 
 UNKNOWN = "not known"
@@ -27,7 +28,8 @@ def explain(row_id: str, config: Path | None, data: Path | None) -> None:
     logging.basicConfig(level=logging.ERROR)
     row = stored_row(store_of(load_settings(config=config, data=data)), row_id)
     if "trace" not in row:
-        raise ConfigurationError("id", row_id, "the id of a row of entry_decisions")
+        need = "the id of a row of entry_decisions; this row has no rules, see its receipt"
+        raise ConfigurationError("id", row_id, need)
     console = Console()
     say(console, *decision_lines(row))
     console.print(trace_table(json.loads(row["trace"])))
@@ -40,12 +42,15 @@ def decision_lines(row: dict[str, Any]) -> list[str]:
         f"Because     {row['reason']}",
     ]
     if row["strategy_type"]:
+        plural = "" if row["contracts"] == 1 else "s"
         lines.append(
-            f"Entry       {row['direction']} {row['strategy_type']}, {row['contracts']} contracts "
+            f"Entry       {row['direction']} {row['strategy_type'].replace('_', ' ')}, "
+            f"{row['contracts']} contract{plural} "
             f"({row['position_multiplier']:.2f} of the usual size)"
         )
+        lines += [f"            {leg_text(leg)}" for leg in json.loads(row["legs"])]
     if row["degraded"]:
-        lines.append(f"Without     {row['degraded'].replace(',', ', ')}")
+        lines.append(f"Without     {spoken(row['degraded'])}")
     return lines
 
 
@@ -66,8 +71,21 @@ def condition_text(condition: dict[str, Any]) -> str:
     'IV rank >= 50: 46, 4 away'
     """
     value, distance = condition["value"], condition["distance"]
+    text = condition["condition"]
     if value is None:
-        return f"{condition['condition']}: {UNKNOWN}"
-    is_number = isinstance(value, float | int) and not isinstance(value, bool)
-    told = f"{value:.4g}" if is_number else str(value)
-    return f"{condition['condition']}: {told}" + (f", {distance:.4g} away" if distance else "")
+        return f"{text}: {UNKNOWN}"
+    if isinstance(value, bool):
+        return f"{text}: {'yes' if value else 'no'}"
+    if isinstance(value, str):
+        return f"{text}: it is {value}"
+    return f"{text}: {value:.4g}" + (f", {distance:.4g} away" if distance else "")
+
+
+def leg_text(leg: dict[str, Any]) -> str:
+    """Return one option of an entry.
+
+    >>> leg_text({"side": "sell", "right": "put", "delta": 0.3, "days_from": 30, "days_to": 45})
+    'sell put, delta 0.30, 30 to 45 days to expiry'
+    """
+    days = " to ".join(str(day) for day in dict.fromkeys((leg["days_from"], leg["days_to"])))
+    return f"{leg['side']} {leg['right']}, delta {leg['delta']:.2f}, {days} days to expiry"

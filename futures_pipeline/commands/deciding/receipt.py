@@ -46,7 +46,7 @@ def receipt_lines(found: Recomputed) -> list[str]:
         f"{name} {'absent' if version < 0 else version}" for name, version in told.versions.items()
     )
     covered = ", ".join(f"{name} {have} of {want}" for name, (have, want) in told.coverage.items())
-    same = "as now" if told.code == code_version() else f"now {code_version()}"
+    again = "the same" if told.code == code_version() else code_version()
     return [
         f"{told.table}: {told.symbol} as of {told.as_of:%Y-%m-%d %H:%M} UTC, computed at "
         f"{row['computed_at']:%Y-%m-%d %H:%M:%S} UTC",
@@ -55,7 +55,7 @@ def receipt_lines(found: Recomputed) -> list[str]:
         f"Data types  {', '.join(f'{k} {v}' for k, v in told.data_types.items()) or 'bars only'}",
         f"Minutes     {covered or 'none expected yet'}",
         f"Settings    {told.settings_hash}",
-        f"Code        {told.code}, {same}",
+        f"Code        {told.code}, computed again by {again}",
     ]
 
 

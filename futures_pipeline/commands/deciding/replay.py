@@ -52,8 +52,9 @@ def replay(
     held = opened.session_dates() if opened else []
     days = [day for day in held if first.date() <= day <= last.date() and calendar.regular.on(day)]
     if not days:
-        span = f"{held[0]} to {held[-1]}" if held else "nothing is stored yet"
-        raise ConfigurationError("--from", str(first.date()), f"before a stored session ({span})")
+        span = f"stored are {held[0]} to {held[-1]}" if held else "nothing is stored yet"
+        asked = f"{first.date()} --to {last.date()}"
+        raise ConfigurationError("--from", asked, f"dates with an NYSE day between; {span}")
     console = Console()
     sessions = replay_sessions(store, etfs, days, calendar)
     total = len(days) * len(etfs)
@@ -104,7 +105,7 @@ def comparison_table(rows: pl.DataFrame) -> Table:
     """Return the win rates with futures and without, with the interval of their difference."""
     table = Table(
         *("ETF", "Horizon", "Moments", "Differing", "With futures", "Without", "Difference"),
-        title="Win rate of calls, 95 % interval of the difference",
+        title="Win rate of calls that do not overlap, 95 % interval of the difference",
     )
     for row in rows.iter_rows(named=True):
         table.add_row(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table as ScreenTable
 
+from futures_pipeline.analytics.options.cleaning import refusals
 from futures_pipeline.commands.options import start_up, with_settings
 from futures_pipeline.domain.errors import PipelineError
 from futures_pipeline.orchestration.options.storing import Statistics
@@ -27,6 +28,7 @@ SHOWN = (
     ("vix_close", "VIX", ".2f"),
     ("put_call_ratio", "Puts/calls", ".2f"),
     ("trend_20d", "Trend", "+.1f"),
+    ("n_contracts", "Options", ",d"),
     ("n_clean", "Clean", ",d"),
 )
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -49,17 +51,20 @@ def derive_options(
     days = chosen_sessions(
         workbench, None if first is None else first.date(), None if last is None else last.date()
     )
-    console = Console()
-    screen = ScreenTable()
-    for name in ("Session", "ETF", "Quality", "Regime"):
-        screen.add_column(name, no_wrap=True)
-    for _, title, _ in SHOWN:
-        screen.add_column(title, justify="right")
     running = Statistics(workbench).described(days, RUN_ID)
     shown = track(running, "Sessions", len(days), transient=True, console=Console(stderr=True))
-    for described in shown:
-        add_rows(screen, described.statistics)
-    console.print(screen)
+    found = [(it.statistics, refusals(it.chain.judged)) for it in shown]
+    statistics = pl.concat(rows for rows, _ in found)
+    told = statistics.filter(pl.col("n_contracts") > 0)
+    console = Console()
+    console.print(statistics_table(told))
+    console.print(refusals_table(pl.concat(refused for _, refused in found)))
+    console.print(
+        f"Stored {statistics.height:,} rows of {len(days)} sessions; "
+        f"{statistics.height - told.height:,} of them, of an ETF without options, are not shown.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def chosen_sessions(workbench: Workbench, first: date | None, last: date | None) -> list[date]:
@@ -81,8 +86,25 @@ def chosen_sessions(workbench: Workbench, first: date | None, last: date | None)
     return over
 
 
-def add_rows(screen: ScreenTable, statistics: pl.DataFrame) -> None:
-    """Add a session; what is unknown is a dash."""
+def statistics_table(statistics: pl.DataFrame) -> ScreenTable:
+    """Return a line a session and ETF; what is unknown is a dash."""
+    screen = ScreenTable()
+    for name in ("Session", "ETF", "Quality", "Regime"):
+        screen.add_column(name, no_wrap=True)
+    for _, title, _ in SHOWN:
+        screen.add_column(title, justify="right")
     for row in statistics.iter_rows(named=True):
         numbers = ("-" if row[n] is None else format(row[n], as_) for n, _, as_ in SHOWN)
         screen.add_row(str(row["date"]), row["symbol"], row["quality"], row["regime"], *numbers)
+    return screen
+
+
+def refusals_table(refused: pl.DataFrame) -> ScreenTable:
+    """Return how many closing quotes of each ETF were not used, by reason, over all sessions."""
+    screen = ScreenTable("ETF", "Not used because", "Options")
+    screen.columns[2].justify = "right"
+    summed = refused.group_by("symbol", "reason").agg(pl.col("rows").sum())
+    ordered = summed.sort("symbol", "rows", "reason", descending=[False, True, False])
+    for symbol, reason, rows in ordered.iter_rows():
+        screen.add_row(symbol, reason, f"{rows:,}")
+    return screen

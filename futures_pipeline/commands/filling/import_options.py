@@ -26,7 +26,7 @@ from futures_pipeline.storage.option_files import OptionFile, read_map
     "map_path",
     required=True,
     type=click.Path(path_type=Path),
-    help="TOML file that says what the columns are; see docs/option_files.md.",
+    help="TOML file that says what the columns are; see docs/options.md.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be stored, and what refused.")
 @with_settings

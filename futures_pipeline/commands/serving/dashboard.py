@@ -18,24 +18,20 @@ EXTRA = (
 
 
 @click.command()
-@click.option("--fetch", is_flag=True, help="Fetch the chart library and end.")
 @with_settings
-def dashboard(fetch: bool, config: Path | None, data: Path | None) -> None:
+def dashboard(config: Path | None, data: Path | None) -> None:
     """Show what is stored and what is heard, until Ctrl-C."""
     logging.basicConfig(level=logging.WARNING)
     try:
-        from futures_pipeline.dashboard.live.library import LibraryMissing, installed
+        from futures_pipeline.dashboard.live.library import LibraryMissing, chart_library
         from futures_pipeline.dashboard.server import serve
     except ModuleNotFoundError as error:
         raise PipelineError(EXTRA) from error
-    library = installed()
-    if fetch:
-        library.fetch()
-        return
     settings = load_settings(config=config, data=data)
     free_port(settings.dashboard.port, "dashboard.port")
+    library = None
     try:
-        library.fetch()
+        library = chart_library()
     except LibraryMissing as error:
         click.echo(f"{error}; every page but the live chart works", err=True)
     # Streamlit runs the pages in this process; they load the settings themselves.

@@ -10,6 +10,7 @@ from futures_pipeline.dashboard.theme import AMBER, BLUE, GREY, RED
 
 HEIGHT = 260
 SCALE = alt.Scale(scheme="redyellowgreen", domain=[-1, 1])
+DARK_CELL = "abs(datum.correlation) > 0.75"  # on which dark letters cannot be read
 LEAST_POINTS = 3
 MOST_POINTS = 4_000
 HOURS = [f"{hour:02d}" for hour in [*range(18, 24), *range(17)]]  # a session's, New York
@@ -147,7 +148,10 @@ def matrix(rows: pl.DataFrame) -> Figure:
         y=alt.Y("row_symbol:N", sort=order, title=None),
     )
     cells = base.mark_rect().encode(color=alt.Color("correlation:Q", scale=SCALE))
-    words = base.mark_text(color="#131722").encode(text=alt.Text("correlation:Q", format=".2f"))
+    words = base.mark_text().encode(
+        text=alt.Text("correlation:Q", format=".2f"),
+        color=alt.condition(DARK_CELL, alt.value("#ffffff"), alt.value("#131722")),
+    )
     return alt.layer(cells, words).properties(height=300)
 
 

@@ -16,25 +16,22 @@ def at_the_money(chain: pl.DataFrame) -> pl.DataFrame:
         chain: rows of ``option_snapshots`` of one round.
 
     Returns:
-        ``expiry``, ``days`` (to it from the session) and ``implied_vol`` (annualised
+        ``expiry``, ``days`` (to it from the session) and ``iv`` (annualised
         fraction, mean of put and call), ascending; no row for an expiry without any.
     """
-    known = chain.drop_nulls(["implied_vol", "underlying_price"])
+    known = chain.drop_nulls(["iv", "underlying_price"])
     away = (pl.col("strike") - pl.col("underlying_price")).abs()
     nearest = known.with_columns(away=away).filter(pl.col("away") == pl.min("away").over("expiry"))
     days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
     return (
-        nearest.with_columns(days=days)
-        .group_by("expiry", "days")
-        .agg(pl.mean("implied_vol"))
-        .sort("expiry")
+        nearest.with_columns(days=days).group_by("expiry", "days").agg(pl.mean("iv")).sort("expiry")
     )
 
 
 def term_structure(atm: pl.DataFrame) -> Figure:
     """Return at-the-money volatility by days to expiry."""
     return (
-        alt.Chart(atm.with_columns(percent=100.0 * pl.col("implied_vol")))
+        alt.Chart(atm.with_columns(percent=100.0 * pl.col("iv")))
         .mark_line(point=True, color=BLUE)
         .encode(
             x=alt.X("days:Q", title="days to expiry"),
@@ -47,8 +44,8 @@ def term_structure(atm: pl.DataFrame) -> Figure:
 
 def smile(chain: pl.DataFrame) -> Figure:
     """Return volatility by strike of one expiry, calls and puts; a rule marks the ETF's price."""
-    shown = chain.drop_nulls("implied_vol").with_columns(
-        percent=100.0 * pl.col("implied_vol"),
+    shown = chain.drop_nulls("iv").with_columns(
+        percent=100.0 * pl.col("iv"),
         kind=pl.col("right").replace_strict({"C": "call", "P": "put"}),
     )
     colours = alt.Scale(domain=["call", "put"], range=[BLUE, ORANGE])

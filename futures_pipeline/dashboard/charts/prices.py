@@ -40,7 +40,7 @@ def _line(
     base: Figure, column: str, look: tuple[str, str, float], side: Literal["left", "right"]
 ) -> Figure:
     symbol, colour, width = look
-    axis = alt.Axis(title=f"{symbol}, price units", titleColor=colour, orient=side, format=",.2f")
+    axis = alt.Axis(title=f"{symbol}, price units", titleColor=colour, orient=side, format=",.2~f")
     scale = alt.Scale(zero=False, nice=False)
     return base.mark_line(color=colour, strokeWidth=width).encode(
         y=alt.Y(f"{column}:Q", axis=axis, scale=scale),

@@ -1,105 +1,60 @@
-"""Lightweight Charts from its npm package: fetched once, checked against a pinned hash.
+"""Lightweight Charts as an installed Python package carries it, checked against a pinned hash.
 
-No browser asks another host for it, and no third-party code is in the repository.
+It is installed with the dashboard, so nothing is fetched when it starts; no browser asks
+another host for it, and no third-party code is in the repository.
 """
 
-import base64
 import hashlib
-import io
-import subprocess
-import sys
-import tarfile
-import tempfile
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from futures_pipeline.domain.errors import PipelineError
 
-PACKAGE = "lightweight-charts"
-VERSION = "5.2.1"
-# Of the package as the registry serves it; ``npm view lightweight-charts@5.2.1 dist.integrity``.
-SHA512 = "IVwoK1RLFiLPubaKIjNbtjWLnpPMqiABSrTay6whmNa8L1+19292VtHJ+BWyPUuLCwF0tcQlhEWd1CLB2a1nsQ=="
-SCRIPT = "package/dist/lightweight-charts.standalone.production.mjs"
-LICENCE = "package/LICENSE"
+CARRIER = "litecharts"
+VERSION = "5.1.0"
+# Of dist/lightweight-charts.standalone.production.js in the npm package lightweight-charts 5.1.0.
+SHA256 = "756b0ba9f58930226d6b8b9d47ad310448ab85d799ea1f7c2c02304777c10b52"
 NOTICE = (
     "TradingView Lightweight Charts™ Copyright (c) 2025 TradingView, Inc. "
     "https://www.tradingview.com/"
 )
-NPM_SECONDS = 120
 
 
 class LibraryMissing(PipelineError):
-    """The chart library cannot be had; every page but the live chart works without it."""
+    """The chart library is not usable; every page but the live chart works without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
-    """The chart library in a directory of this installation."""
-
-    directory: Path
-
-    @property
-    def script(self) -> Path:
-        return self.directory / f"{PACKAGE}-{VERSION}.mjs"
-
-    @property
-    def is_there(self) -> bool:
-        return self.script.exists()
-
-    def fetch(self) -> None:
-        """Fetch the package with npm, unless it is there, check it, and keep what is served.
-
-        Raises:
-            LibraryMissing: npm is missing or fails, or the package is not the pinned one.
-        """
-        if self.is_there:
-            return
-        package = _packed()
-        check(package)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
-            (self.directory / f"{PACKAGE}-LICENSE").write_bytes(_member(archive, LICENCE))
-            fresh = self.script.with_suffix(".new")
-            fresh.write_bytes(_member(archive, SCRIPT))
-        fresh.replace(self.script)
-
-
-def installed() -> Library:
-    """Return the library of this installation, there or not."""
-    return Library(Path(sys.prefix) / "share" / "futures-pipeline")
-
-
-def check(package: bytes) -> None:
-    """Make sure that a package is the pinned one.
+def chart_library() -> Path:
+    """Return the chart library's script.
 
     Raises:
-        LibraryMissing: its hash is another.
+        LibraryMissing: it is not installed, or not the pinned one.
     """
-    digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
-    if digest != SHA512:
+    found = find_spec(CARRIER)
+    for place in (found and found.submodule_search_locations) or ():
+        return checked(Path(place) / "js" / "lightweight-charts.js")
+    raise LibraryMissing(
+        f"chart library: the package {CARRIER} is not installed; it comes with the extra: "
+        "pip install 'futures-pipeline[dashboard]'"
+    )
+
+
+def checked(script: Path) -> Path:
+    """Return a script that is the pinned one.
+
+    Raises:
+        LibraryMissing: it is missing, or its hash is another.
+    """
+    try:
+        digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    except OSError as error:
         raise LibraryMissing(
-            f"{PACKAGE} {VERSION}: the package has SHA-512 {digest[:16]}..., the pinned one is "
-            f"{SHA512[:16]}...; it was changed on its way and is not used"
+            f"chart library: {script.name} cannot be read ({error.strerror}); install the extra "
+            "again: pip install --force-reinstall 'futures-pipeline[dashboard]'"
+        ) from error
+    if digest != SHA256:
+        raise LibraryMissing(
+            f"chart library: {script.name} has SHA-256 {digest[:16]}..., the pinned one is "
+            f"{SHA256[:16]}...; it is not used; install the version of constraints.txt"
         )
-
-
-def _packed() -> bytes:
-    with tempfile.TemporaryDirectory() as directory:
-        command = ["npm", "pack", "--silent", "--ignore-scripts", f"{PACKAGE}@{VERSION}"]
-        try:
-            subprocess.run(
-                command, cwd=directory, check=True, capture_output=True, timeout=NPM_SECONDS
-            )
-            return (Path(directory) / f"{PACKAGE}-{VERSION}.tgz").read_bytes()
-        except (OSError, subprocess.SubprocessError) as error:
-            raise LibraryMissing(
-                f"{PACKAGE} {VERSION}: npm could not fetch it ({error}); install npm, or connect "
-                "to the network once, and start again"
-            ) from error
-
-
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
-    if file is None:
-        raise LibraryMissing(f"{PACKAGE} {VERSION}: the package has no {name}; it is not used")
-    return file.read()
+    return script

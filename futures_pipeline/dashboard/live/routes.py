@@ -18,11 +18,10 @@ from websockets.exceptions import WebSocketException
 
 from futures_pipeline.config import Settings
 from futures_pipeline.dashboard.live.facts import pair_facts
-from futures_pipeline.dashboard.live.library import Library
 from futures_pipeline.domain.errors import PipelineError
 
 STATIC = Path(__file__).with_name("static")
-TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
+TYPES = {".js": "text/javascript", ".css": "text/css"}
 # What the browser is told when the collector cannot be heard; it tries again.
 NO_FEED = 4001
 ASKED = ("symbols", "minutes")
@@ -34,8 +33,8 @@ POLICY = (
 HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
 
-def live_routes(settings: Settings, library: Library) -> Sequence[BaseRoute]:
-    """Return the routes of the live page."""
+def live_routes(settings: Settings, library: Path | None) -> Sequence[BaseRoute]:
+    """Return the routes of the live page; ``library``: the chart library's script, if any."""
     return [
         Route("/live", _page, methods=["GET"]),
         Route("/live/symbols", partial(_symbols, settings), methods=["GET"]),
@@ -51,13 +50,11 @@ async def _page(request: Request) -> Response:
     return FileResponse(STATIC / "live.html", media_type="text/html", headers=headers)
 
 
-async def _asset(library: Library, request: Request) -> Response:
+async def _asset(library: Path | None, request: Request) -> Response:
     name = request.path_params["name"]
     own = {file.name: file for file in STATIC.iterdir() if file.suffix in TYPES}
-    if name == "lightweight-charts.mjs":
-        if not library.is_there:
-            return PlainTextResponse("the chart library was not fetched", status_code=404)
-        own[name] = library.script
+    if library is not None:
+        own[library.name] = library
     file = own.get(name)
     if file is None:
         return PlainTextResponse("no such file", status_code=404)

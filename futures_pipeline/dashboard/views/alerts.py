@@ -29,7 +29,7 @@ def _conditions() -> None:
         Column("Severity", plain("severity"), word_tone("severity")),
         Column("What", plain("title")),
         Column("Says", plain("says")),
-        Column("Since", lambda row: both_times(row["since"])),
+        Column("Since, machine's time", lambda row: both_times(row["since"])),
     ]
     parts.show_table(shown, rows.to_dicts(), "Conditions", "Nothing was ever wrong.")
     parts.csv_button(rows, "alert_conditions", "conditions")
@@ -38,7 +38,7 @@ def _conditions() -> None:
 def _messages() -> None:
     rows = queries.messages()
     shown = [
-        Column("Sent", lambda row: both_times(row["made_at"])),
+        Column("Sent, machine's time", lambda row: both_times(row["made_at"])),
         Column("Severity", plain("severity"), word_tone("severity")),
         Column("Title", plain("title")),
         Column("Text", plain("body")),

@@ -55,9 +55,10 @@ def columns() -> list[Column]:
         *prices_of,
         Column("Volume, session", lambda row: number(row.get("volume"), 0), is_number=True),
         *changes,
+        Column("Changes of", lambda row: clock_times(row.get("changes_at"))),
+        Column("Quote of", lambda row: clock_times(row.get("timestamp"))),
         Column("Contract", plain("contract")),
         Column("Data", plain("data_type"), _data_tone),
-        Column("Observed", lambda row: clock_times(row.get("timestamp")), is_number=True),
     ]
 
 

@@ -60,7 +60,11 @@ def _source_columns() -> list[Column]:
     return [
         Column("Source", plain("source")),
         Column("Socket", plain("socket"), _state_tone("socket")),
-        Column("Trouble", plain("trouble"), lambda row: "bad" if row["trouble"] else ""),
+        Column(
+            "Trouble, as a farm that is down",
+            plain("trouble"),
+            lambda row: "bad" if row["trouble"] else "",
+        ),
         Column("Says", plain("text")),
         Column(
             "Clock ahead of ours, s",
@@ -79,6 +83,9 @@ def _stream_columns() -> list[Column]:
         Column("Source", plain("source")),
         Column("Market", plain("market")),
         Column("State", plain("state"), _state_tone("state")),
+        Column(
+            "Data", plain("data_type"), lambda row: "" if row["data_type"] == "live" else "warn"
+        ),
         Column(
             "Last spoke, market s ago", lambda row: number(row["age_seconds"], 1), is_number=True
         ),
@@ -125,7 +132,7 @@ def _checks() -> None:
     shown = [
         Column("Check", plain("title"), word_tone("severity")),
         Column("Says", plain("says")),
-        Column("Since", lambda row: both_times(row["since"])),
+        Column("Since, machine's time", lambda row: both_times(row["since"])),
     ]
     nothing = "No check fails. Every check and its history is in Dagster."
     parts.show_table(shown, wrong.to_dicts(), "Failed checks", nothing)

@@ -3,16 +3,16 @@
 import streamlit as st
 
 from futures_pipeline.dashboard.live.component import live_chart
-from futures_pipeline.dashboard.live.library import installed
+from futures_pipeline.dashboard.live.library import LibraryMissing, chart_library
+from futures_pipeline.dashboard.views.parts import literal
 
 
 def page() -> None:
     """Show the page."""
     st.title("Live correlation")
-    if not installed().is_there:
-        st.warning(
-            "The chart library is not there. Connect to the network once and run "
-            "`futures-pipeline dashboard --fetch`; npm is needed."
-        )
+    try:
+        chart_library()
+    except LibraryMissing as error:
+        st.warning(literal(str(error)))
         return
     live_chart(key="live", height="content")

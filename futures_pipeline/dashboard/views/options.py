@@ -128,7 +128,8 @@ def _numbers(symbol: str) -> None:
         _lines(rows, RANKS, "0 to 100", "ranks")
     with right:
         st.markdown("**Implied and realised volatility**")
-        _lines(rows, FRACTIONS, "annualised fraction", "volatilities")
+        percents = rows.with_columns(pl.col(name) * 100.0 for name in FRACTIONS)
+        _lines(percents, FRACTIONS, "% a year", "volatilities")
     names = [name for name in rows.columns if name not in OTHER]
     chosen = st.multiselect("Other numbers over time", names, default=["skew_25d"], key="numbers")
     if chosen:

@@ -131,7 +131,7 @@ def _wrong() -> None:
     shown = [
         Column("What", plain("title"), word_tone("severity")),
         Column("Says", plain("says")),
-        Column("Since", lambda row: both_times(row["since"])),
+        Column("Since, machine's time", lambda row: both_times(row["since"])),
     ]
     parts.show_table(shown, wrong.sort("severity", "since").to_dicts(), "Open conditions", "")
 

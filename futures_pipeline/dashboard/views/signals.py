@@ -77,15 +77,15 @@ def _trace(decisions: list[dict[str, Any]]) -> None:
     )
     shown = [
         Column("Rule", plain("rule")),
-        Column("Priority", plain("priority"), is_number=True),
         Column(
             "Outcome",
             lambda row: row["outcome"].replace("_", " "),
             lambda row: OUTCOME_TONES.get(row["outcome"], ""),
         ),
         Column("Note", plain("note")),
-        Column("Conditions that hold", lambda row: _conditions(row, True)),
         Column("Conditions that fail", lambda row: _conditions(row, False)),
+        Column("Conditions that hold", lambda row: _conditions(row, True)),
+        Column("Priority", plain("priority"), is_number=True),
     ]
     trace = json.loads(by_id[chosen]["trace"])
     parts.show_table(shown, trace, "Rules of the decision", "No rule is registered.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from futures_pipeline.decisions.brief.at_the_open import waiting_rules
 from futures_pipeline.decisions.brief.grade import SignalState, grade
 from futures_pipeline.decisions.brief.likeness import likeness_section
 from futures_pipeline.decisions.brief.morning import Gap, Market, Morning, Row
@@ -130,8 +131,16 @@ def _decision_card(market: Market) -> Card:
         ]
     if row["shadow_rule"] is not None:
         facts.append(Fact("Held back", f"{row['shadow_rule']} ({row['shadow_direction']})"))
-    says = [f"{row['reason']}.", *_lacking(row), f"Decided {both_times(row['timestamp'])}."]
-    return Card(market.symbol, facts, says)
+    return Card(
+        market.symbol,
+        facts,
+        says=[
+            *waiting_rules(row),
+            f"{row['reason'][:1].upper()}{row['reason'][1:]}.",
+            *_lacking(row),
+            f"Decided {both_times(row['timestamp'])}.",
+        ],
+    )
 
 
 def _lacking(row: Row) -> Iterable[str]:

@@ -194,7 +194,8 @@ def _net_edge(calls: pl.DataFrame, cost_bp: float) -> dict[str, float]:
 
 def _sentence(verdict: Standing, won: Rate, base: Base, days: int | None) -> str:
     if won.value is None or base.rate is None:
-        return f"no call that can be graded in {base.sessions} sessions"
+        plural = "" if base.sessions == 1 else "s"
+        return f"no call that can be graded in {base.sessions} session{plural}"
     seen = (
         f"{won.value:.0%} of {won.n} right ({won.low:.0%} to {won.high:.0%}), "
         f"base rate {base.rate:.0%}"

@@ -1,19 +1,28 @@
 """Pictures of the analysis, a panel a pair; what they show is written below them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 import polars as pl
 
-from futures_pipeline.domain.sessions import NEW_YORK
+from futures_pipeline.domain.instruments import UNIVERSE
+from futures_pipeline.domain.sessions import NEW_YORK, Segment
 from futures_pipeline.orchestration.reporting import POINTS_A_LINE, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 6.4, 2.6
+WIDTH, HEIGHT = 6.4, 2.1
+# Steps of colour, so that a palette of few colours still shows each as it is.
+SHADES = 20
+MASKED = "0.88"
+HOURS = tuple(f"{hour:02d}" for hour in range(24))
+PARTS = tuple(str(part) for part in Segment)
+# A line is not drawn over hours in which a market is closed.
+CLOSED = timedelta(minutes=30)
 # Where the line below which a pair diverges is worth its place.
 NEAR_DIVERGENCE = 0.5
 Chart = dg.MetadataValue | None
@@ -25,10 +34,14 @@ def rolling_chart(readings: pl.DataFrame) -> Chart:
     figure, panels = _panels(shown)
     for (axes,), (name, of_pair) in panels:
         line = of_pair.sort("at").gather_every(1 + of_pair.height // POINTS_A_LINE)
-        at, low = line["at"].to_list(), line["low"].to_list()
-        axes.fill_between(at, low, line["high"].to_list(), alpha=0.25)
-        axes.plot(at, line["correlation"].to_list(), linewidth=1.0)
-        if min(low) < NEAR_DIVERGENCE:
+        is_open = pl.col("at").diff().fill_null(timedelta()) <= CLOSED
+        known = line.with_columns(
+            pl.when(is_open).then(name).alias(name) for name in ("correlation", "low", "high")
+        )
+        at, low, high = known["at"].to_list(), _numbers(known, "low"), _numbers(known, "high")
+        axes.fill_between(at, low, high, alpha=0.25)
+        axes.plot(at, _numbers(known, "correlation"), linewidth=1.0)
+        if np.nanmin(low) < NEAR_DIVERGENCE:
             axes.axhline(0.2, linestyle=":", linewidth=0.8, color="tab:red")
         axes.set_title(name, fontsize=8)
         axes.xaxis.set_major_formatter(_clock())
@@ -38,7 +51,7 @@ def rolling_chart(readings: pl.DataFrame) -> Chart:
 def profile_chart(profile: pl.DataFrame) -> Chart:
     """Return the correlation at each lead, and by how much futures move first at it.
 
-    Both with their intervals, before the band of the placebo; significant leads are marked.
+    Both with their intervals, before the band of the placebo; significant leads are red.
     """
     from futures_pipeline.analytics.correlation.estimate import Z_95  # compiles: too slow to load
 
@@ -46,12 +59,13 @@ def profile_chart(profile: pl.DataFrame) -> Chart:
     for (left, right), (name, of_pair) in panels:
         rows = of_pair.sort("lead_minutes")
         _with_placebo(left, rows, "correlation", ("low", "high"))
-        left.set_title(f"{name}: correlation by lead", fontsize=8)
+        lead, highest = rows.sort("correlation").select("lead_minutes", "correlation").row(-1)
+        left.set_title(f"{name}: correlation, {highest:.3f} at {lead} min", fontsize=8)
         error = Z_95 * pl.col("asymmetry_error")
         ends = {"least": pl.col("asymmetry") - error, "most": pl.col("asymmetry") + error}
         _with_placebo(right, rows.with_columns(**ends), "asymmetry", ("least", "most"))
         right.set_title("futures first less spot first", fontsize=8)
-    label = "minutes by which futures move first; grey: sessions paired at random; red: significant"
+    label = "minutes by which futures move first; grey: 95 % of shuffled sessions; red: significant"
     return _picture(figure, label)
 
 
@@ -62,10 +76,10 @@ def _with_placebo(axes: Any, rows: pl.DataFrame, value: str, ends: tuple[str, st
     prefix = "placebo_" if value == "correlation" else f"placebo_{value}_"
     band = [_numbers(known, f"{prefix}{side}") for side in ("low", "high")]
     axes.fill_between(leads, *band, color="0.75")
-    for lead in known.filter("is_significant")["lead_minutes"]:
-        axes.axvline(lead, color="tab:red", linewidth=1.5)
     axes.vlines(leads, *(_numbers(known, end) for end in ends), linewidth=0.8, color="tab:blue")
     axes.plot(leads, known[value].to_list(), ".", markersize=2.5, color="tab:blue")
+    marked = known.filter("is_significant")
+    axes.plot(marked["lead_minutes"], marked[value], "o", markersize=4, color="tab:red")
 
 
 def value_chart(horizons: pl.DataFrame) -> Chart:
@@ -99,21 +113,36 @@ def spread_chart(spreads: pl.DataFrame) -> Chart:
 
 
 def heatmap_chart(cells: pl.DataFrame) -> Chart:
-    """Return the correlation by New York hour and timeframe, a panel a pair; masked is white."""
-    figure, panels = _panels(cells.filter(grouped_by="hour"))
+    """Return the correlation by New York hour, by part of the session and timeframe.
+
+    A panel a pair; cells with too few pairs are masked.
+    """
+    figure, panels = _panels(cells)
     for (axes,), (name, of_pair) in panels:
-        grid = of_pair.pivot("cell", index="timeframe_minutes", values="correlation")
-        values = grid.sort("timeframe_minutes").drop("timeframe_minutes")
-        hours = sorted(values.columns)
-        image = values.select(hours).cast(pl.Float64).to_numpy()
-        drawn = axes.imshow(image, vmin=-1.0, vmax=1.0, cmap="RdYlGn", aspect="auto")
-        axes.figure.colorbar(drawn, ax=axes).ax.tick_params(labelsize=7)
-        axes.set_xticks(range(0, len(hours), 3), hours[::3])
+        drawn = axes.imshow(_cells_image(of_pair), aspect="auto", **_shades())
+        axes.set_facecolor(MASKED)
+        axes.axvspan(len(HOURS) - 0.5, len(HOURS) + 0.5, color="white")
+        axes.grid(visible=False)
+        places = [*range(0, len(HOURS), 3), *(len(HOURS) + 1.5 + 2 * n for n in range(len(PARTS)))]
+        axes.set_xticks(places, [*HOURS[::3], *PARTS], fontsize=6)
         of = of_pair.group_by("timeframe_minutes").agg(pl.col("sessions").max()).sort(pl.all())
         names = [f"{minutes} min, {count} sessions" for minutes, count in of.rows()]
         axes.set_yticks(range(of.height), names)
         axes.set_title(name, fontsize=8)
-    return _picture(figure, "correlation by hour, New York; white: fewer than 30 pairs")
+        axes.figure.colorbar(drawn, ax=axes, ticks=(-1, 0, 1)).ax.tick_params(labelsize=7)
+    return _picture(figure, "correlation by New York hour and part of the session; grey: few pairs")
+
+
+def _cells_image(cells: pl.DataFrame) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    """Return timeframe by hour and, twice as wide after an empty column, by part."""
+    grid = cells.sort("timeframe_minutes").pivot(
+        "cell", index="timeframe_minutes", values="correlation"
+    )
+    by_hour, by_part = (
+        grid.select(pl.col(names).cast(pl.Float64)).to_numpy() for names in (HOURS, PARTS)
+    )
+    apart = np.full((grid.height, 1), np.nan)
+    return np.hstack([by_hour, apart, np.repeat(by_part, 2, axis=1)])
 
 
 def matrix_chart(cells: pl.DataFrame) -> Chart:
@@ -123,14 +152,15 @@ def matrix_chart(cells: pl.DataFrame) -> Chart:
         return None
     shown = known.filter(timeframe_minutes=known["timeframe_minutes"].max())
     pairs = shown.select("row_symbol", "column_symbol", "correlation").rows()
-    names = list(dict.fromkeys(name for row, column, _ in pairs for name in (row, column)))
+    held = {name for row, column, _ in pairs for name in (row, column)}
+    names = [*(name for name in UNIVERSE if name in held), *sorted(held - set(UNIVERSE))]
     image = np.eye(len(names))
     for row, column, value in pairs:
         image[names.index(row), names.index(column)] = value
         image[names.index(column), names.index(row)] = value
     figure = _figure(1)
     axes = figure.subplots()
-    axes.imshow(image, vmin=-1.0, vmax=1.0, cmap="RdYlGn", aspect="auto")
+    axes.imshow(image, aspect="auto", **_shades())
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(labelsize=7)
@@ -160,6 +190,12 @@ def _figure(panels: int) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDTH, HEIGHT * panels), dpi=80, layout="constrained")
+
+
+def _shades() -> dict[str, Any]:
+    from matplotlib import colormaps
+
+    return {"cmap": colormaps["RdYlGn"].resampled(SHADES), "vmin": -1.0, "vmax": 1.0}
 
 
 def _picture(figure: "Figure | None", label: str) -> Chart:

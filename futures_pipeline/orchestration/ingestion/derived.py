@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
+from futures_pipeline.domain.instruments import UNIVERSE
 from futures_pipeline.orchestration.charts import change_chart
 from futures_pipeline.orchestration.checks import require_sound, schema_result, schema_spec
 from futures_pipeline.orchestration.ingestion.positions import (
@@ -85,12 +86,12 @@ def session_changes(
     positions, rows = workbench.raw_rows(CHANGE_INPUTS, needed)
     require_sound(rows)
     bars = rows.pop(BARS_1M.name)
-    ticks = {instrument.symbol: instrument.tick_size for instrument in workbench.instruments}
-    hours = {
-        instrument.symbol: market_hours(instrument.kind, calendar)
-        for instrument in workbench.instruments
-    }
-    prices = reference_prices(pl.concat(rows.values()), bars, ticks)
+    snapshots = pl.concat(rows.values())
+    # What is stored counts: a symbol that is no longer collected keeps its changes.
+    held = [UNIVERSE[symbol] for symbol in {*snapshots["symbol"], *bars["symbol"]}]
+    ticks = {instrument.symbol: instrument.tick_size for instrument in held}
+    hours = {instrument.symbol: market_hours(instrument.kind, calendar) for instrument in held}
+    prices = reference_prices(snapshots, bars, ticks)
     interval = workbench.settings.collection.snapshot_interval_seconds
     settings = ChangeSettings(collection_interval_seconds=interval)
     changes = change_metrics(prices, hours, calendar, days, settings)

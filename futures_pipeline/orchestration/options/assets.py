@@ -1,6 +1,7 @@
 """The assets ``derived_statistics`` and ``market_regimes``: compute, replace, check, show."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 CONFLICT_RETRIES = 3
 SHOWN_SESSIONS = 252
-Findings = list[Mapping[str, pl.DataFrame]]
 
 
 def option_statistics_assets(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -62,14 +62,14 @@ def option_statistics_assets(partitions: dg.DailyPartitionsDefinition) -> dg.Ass
     ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # Dagster knows the bare class only
         days = session_dates(context.partition_keys)
         try:
-            newest, findings = judged(workbench, days, context.run.run_id)
+            found = judged(workbench, days, context.run.run_id)
         except CommitConflict as conflict:
             raise dg.RetryRequested(CONFLICT_RETRIES, seconds_to_wait=1) from conflict
         stored = {table.name: workbench.lake.read(table.name) for table in TABLES}
-        add_metadata(context, stored, newest)
+        add_metadata(context, stored, found)
         for table in TABLES:
             rows = stored[table.name].filter(pl.col("session_date").is_in(days))
-            own = option_results(findings, days) if table is DERIVED_STATISTICS else []
+            own = option_results(found.findings, days) if table is DERIVED_STATISTICS else []
             checked = [schema_result(table, rows, days), *own]
             yield dg.MaterializeResult(table.name, check_results=checked)
 
@@ -79,40 +79,54 @@ def option_statistics_assets(partitions: dg.DailyPartitionsDefinition) -> dg.Ass
 TABLES = (DERIVED_STATISTICS, MARKET_REGIMES)
 
 
-def judged(
-    workbench: Workbench, days: Sequence[date], run_id: str
-) -> tuple["Described | None", Findings]:
-    """Store some sessions; return the newest and what breaks the checks of each.
+@dataclass
+class Judged:
+    """Some sessions as stored: what breaks the checks of each, which options were refused.
+
+    ``refused``: by session, ``symbol``, ``reason``, ``rows``. ``newest`` is None for no session.
+    """
+
+    newest: "Described | None" = None
+    findings: list[Mapping[str, pl.DataFrame]] = field(default_factory=list)
+    refused: dict[date, pl.DataFrame] = field(default_factory=dict)
+
+
+def judged(workbench: Workbench, days: Sequence[date], run_id: str) -> Judged:
+    """Store some sessions and judge them.
 
     Raises:
         CommitConflict: another writer was faster.
     """
+    from futures_pipeline.analytics.options.cleaning import refusals
     from futures_pipeline.orchestration.options.findings import contracts_before, evidence, findings
 
-    newest: Described | None = None
-    found: Findings = []
+    found = Judged()
     for described in Statistics(workbench).described(days, run_id):
-        before = contracts_before(workbench, described.session_date, newest)
-        found.append(findings(evidence(workbench, described, before)))
-        newest = described
-    return newest, found
+        before = contracts_before(workbench, described.session_date, found.newest)
+        found.findings.append(findings(evidence(workbench, described, before)))
+        found.refused[described.session_date] = refusals(described.chain.judged)
+        found.newest = described
+    return found
 
 
 def add_metadata(
     context: dg.AssetExecutionContext,
     stored: Mapping[str, pl.DataFrame],
-    newest: "Described | None",
+    found: Judged,
 ) -> None:
-    """Add what a person sees: rows of each session, pictures of the newest one."""
+    """Add what a person sees: rows and refusals of each session, pictures of the newest one."""
     for table in TABLES:
         rows = stored[table.name]
         for key in context.partition_keys:
             of_session = on_session(rows, date.fromisoformat(key))
             metadata = {**row_counts(of_session, rows.height), "head": table_value(of_session)}
             context.add_asset_metadata(metadata, table.name, partition_key=key)
-    if newest is not None:
-        pictures = _pictures(newest, stored[DERIVED_STATISTICS.name])
-        key = str(newest.session_date)
+    for day, refused in found.refused.items():
+        why = {"refused": table_value(refused, refused.height)}
+        context.add_asset_metadata(why, DERIVED_STATISTICS.name, partition_key=str(day))
+    if found.newest is not None:
+        pictures = _pictures(found.newest, stored[DERIVED_STATISTICS.name])
+        key = str(found.newest.session_date)
         context.add_asset_metadata(pictures, DERIVED_STATISTICS.name, partition_key=key)
 
 

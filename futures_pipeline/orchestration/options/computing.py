@@ -39,6 +39,7 @@ from futures_pipeline.storage.tables.options import GREEK_COLUMNS, VENDOR
 
 VIX = "VIX"
 LONGEST_WINDOW = max(WINDOWS.values())
+TRADED = ("symbol", "contract", "right", "volume", "open_interest")
 CLOSES_SCHEMA = {"symbol": pl.String, "date": pl.Date, "close": pl.Float64}
 
 
@@ -57,11 +58,6 @@ class Described:
     @cached_property
     def smiles(self) -> list[Smile]:
         return smiles(self.chain.valued)
-
-    @cached_property
-    def by_contract(self) -> pl.DataFrame:
-        """Each contract's volume and open interest of the day."""
-        return largest_by_contract(self.chain.rows)
 
 
 class Statistician:
@@ -93,7 +89,8 @@ class Statistician:
         self, session: Session, closes: pl.DataFrame, stored: pl.DataFrame, updated_at: datetime
     ) -> Described:
         day = OptionDay(session.session_date, session.closes_at, self._settings.options.rate)
-        chain = closing_chain(option_rows(self._lake, day.session_date), day)
+        traded = traded_contracts(self._lake, day.session_date)
+        chain = closing_chain(quoted_rows(self._lake, session, traded), day, traded)
         past = self._background(closes, stored, chain)
         statistics = statistics_of(chain, self._symbols, past, updated_at)
         statistics = shaped(statistics, DERIVED_STATISTICS)
@@ -136,7 +133,7 @@ class Statistician:
 
     def _stored(self, sessions: Sequence[Session]) -> pl.DataFrame:
         """Return the stored statistics of some sessions."""
-        table = self._lake.open(DERIVED_STATISTICS.name)
+        table = self._lake.newest(DERIVED_STATISTICS.name)
         if table is None:
             return pl.DataFrame(schema=DERIVED_STATISTICS.schema)
         first, last = sessions[0].session_date, sessions[-1].session_date
@@ -150,19 +147,33 @@ class Statistician:
         return [it for it in known if it.session_date >= earlier[0].session_date]
 
 
-def option_rows(lake: Lake, session_date: date) -> pl.DataFrame:
-    """Return a session's ``option_snapshots``, what a vendor computed left out.
+def traded_contracts(lake: Lake, session_date: date) -> pl.DataFrame:
+    """Return what each option of a session traded: ``largest_by_contract`` of all its rows."""
+    return largest_by_contract(_option_rows(lake, session_date).select(TRADED).collect())
 
-    Statistics compute volatilities and greeks of imported quotes themselves.
+
+def quoted_rows(lake: Lake, session: Session, traded: pl.DataFrame) -> pl.DataFrame:
+    """Return a session's ``option_snapshots`` that statistics are made of.
+
+    Those of the quarter of an hour before the close, a twentieth of all; of a symbol that
+    traded and has none there, all. What a vendor computed is left out: statistics compute
+    volatilities and greeks of imported quotes themselves.
     """
-    names = [*READ, "greeks"]
-    table = lake.open(OPTION_SNAPSHOTS.name)
-    if table is None:
-        return pl.DataFrame(schema={name: OPTION_SNAPSHOTS.schema[name] for name in READ})
-    rows = table.scan().filter(pl.col("session_date") == session_date).select(names).collect()
+    rows = _option_rows(lake, session.session_date).select(*READ, "greeks")
+    is_late = pl.col("timestamp").is_between(session.closes_at - CLOSING, session.closes_at)
+    late = rows.filter(is_late).collect()
+    missing = sorted(set(traded["symbol"].unique()) - set(late["symbol"].unique()))
+    if missing:
+        late = pl.concat([late, rows.filter(pl.col("symbol").is_in(missing)).collect()])
     own = [name for name in GREEK_COLUMNS if name != "underlying_price"]
     is_ours = pl.col("greeks") != VENDOR
-    return rows.with_columns(pl.when(is_ours).then(pl.col(own)).name.keep()).select(READ)
+    return late.with_columns(pl.when(is_ours).then(pl.col(own)).name.keep()).select(READ)
+
+
+def _option_rows(lake: Lake, session_date: date) -> pl.LazyFrame:
+    table = lake.newest(OPTION_SNAPSHOTS.name)
+    rows = pl.LazyFrame(schema=OPTION_SNAPSHOTS.schema) if table is None else table.scan()
+    return rows.filter(pl.col("session_date") == session_date)
 
 
 def closing_prices(lake: Lake, sessions: Sequence[Session], symbols: Sequence[str]) -> pl.DataFrame:
@@ -170,7 +181,7 @@ def closing_prices(lake: Lake, sessions: Sequence[Session], symbols: Sequence[st
 
     ``symbol``, ``date``, ``close``; no row where there is no such bar.
     """
-    bars = lake.open(BARS_1M.name)
+    bars = lake.newest(BARS_1M.name)
     if bars is None:
         return pl.DataFrame(schema=CLOSES_SCHEMA)
     days = [it.session_date for it in sessions]

@@ -7,8 +7,7 @@ from datetime import date
 import polars as pl
 
 from futures_pipeline.analytics.options import checks
-from futures_pipeline.analytics.options.closing_numbers import largest_by_contract
-from futures_pipeline.orchestration.options.computing import Described, option_rows
+from futures_pipeline.orchestration.options.computing import Described, traded_contracts
 from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.storage.tables import OPTION_ROUNDS, OPTION_SNAPSHOTS
 
@@ -41,7 +40,7 @@ BREAKS: Mapping[str, Callable[[Evidence], pl.DataFrame]] = {
         it.described.chain.judged, it.described.chain.day.rate
     ),
     "open_interest_fresh": lambda it: checks.stale_open_interest(
-        it.described.by_contract, it.before
+        it.described.chain.traded, it.before
     ),
     "no_crossed_quotes": lambda it: (
         it.refused.filter(rule=CROSSED).group_by("symbol").len("rows").sort("symbol")
@@ -52,6 +51,9 @@ BREAKS: Mapping[str, Callable[[Evidence], pl.DataFrame]] = {
     "chains_covered": lambda it: checks.thin_rounds(it.rounds),
     "vix_of_the_chain": lambda it: checks.vix_gaps(it.described.statistics),
     "quotes_of_the_close": lambda it: checks.not_of_the_close(it.described.statistics),
+    "quotes_usable": lambda it: checks.mostly_refused(
+        it.described.chain.judged, it.described.statistics
+    ),
 }
 
 
@@ -71,5 +73,5 @@ def contracts_before(
     earlier = workbench.calendar.regular.before(session_date, 1)
     day = earlier[-1].session_date if earlier else session_date
     if described is not None and described.session_date == day:
-        return described.by_contract
-    return largest_by_contract(option_rows(workbench.lake, day))
+        return described.chain.traded
+    return traded_contracts(workbench.lake, day)

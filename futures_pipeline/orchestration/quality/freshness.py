@@ -7,8 +7,7 @@ import dagster as dg
 import polars as pl
 
 from futures_pipeline.analytics import quality
-from futures_pipeline.analytics.expected_streams import open_spans
-from futures_pipeline.analytics.market_time import market_hours
+from futures_pipeline.analytics.expected_streams import open_spans, owed_spans
 from futures_pipeline.domain.instruments import Instrument, Kind
 from futures_pipeline.domain.sessions import Session, Timetable
 from futures_pipeline.orchestration.checks import ERROR, NEWEST_SESSIONS, WARN
@@ -57,16 +56,20 @@ def freshness_checks(
 def fresh_hours(workbench: Workbench, table: Table, instrument: Instrument) -> Timetable:
     """Return the recent hours in which a table gets a row of an instrument every minute.
 
-    Those of its market that lie in a Globex session, as nothing is collected outside one.
+    Those of its market that lie in a Globex session, as nothing else is collected of the
+    broker; a pair of currencies owes the pauses between the sessions too.
     """
     calendar = workbench.calendar
     is_thin = table is BARS_1M and instrument.kind is Kind.ETF
-    market = calendar.regular if is_thin else market_hours(instrument.kind, calendar)
     today = workbench.clock.now().date()
     spans = [
         Session(session.session_date, *span)
         for session in calendar.globex.between(today - RECENT, today + RECENT)
-        for span in open_spans(market, session)
+        for span in (
+            open_spans(calendar.regular, session)
+            if is_thin
+            else owed_spans(instrument.kind, session, calendar)
+        )
     ]
     return Timetable(instrument.symbol, spans)
 

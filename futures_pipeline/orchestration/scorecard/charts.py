@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from futures_pipeline.decisions.brief.words import spoken
 from futures_pipeline.orchestration.reporting import picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, ROW, MARGIN = 6.4, 0.24, 1.0
+WIDTH, ROW, MARGIN = 7.2, 0.24, 1.0
+# Calls of one confidence side by side, so that no interval hides another.
+APART = 0.02
 SLICES = ("all", "confirmed", "unconfirmed")
 COLOURS = {"all": "tab:blue", "confirmed": "tab:green", "unconfirmed": "tab:orange"}
 VERDICT_COLOURS = {"better": "tab:green", "not_better": "tab:red", "not_yet": "0.6"}
@@ -20,22 +23,37 @@ Chart = dg.MetadataValue | None
 
 
 def calibration_chart(bins: pl.DataFrame) -> Chart:
-    """Return win rate against confidence with its interval, a colour a symbol and source."""
+    """Return win rate against confidence with its interval: a panel a source, a colour an ETF."""
     shown = bins.filter(horizon=SHOWN_HORIZON).drop_nulls("win_rate")
     if shown.is_empty():
         return None
-    figure, axes = _figure(3.2)
-    axes.plot([0, 1], [0, 1], linestyle=":", color="0.5", linewidth=1.0)
-    for key, line in shown.group_by("symbol", "source", maintain_order=True):
-        at = line["mean_confidence"].to_list()
-        name, rates = " ".join(map(str, key)), line["win_rate"].to_list()
-        axes.errorbar(at, rates, yerr=_bars(line), fmt="o-", markersize=3, capsize=2, label=name)
-    axes.set_xlabel("confidence said", fontsize=8)
-    axes.set_ylabel("share that was right", fontsize=8)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    figure.legend(loc="outside right center", fontsize=7, frameon=False)
+    sources, symbols = (shown[name].unique().sort().to_list() for name in ("source", "symbol"))
+    figure, panels = _figure(2.8, len(sources))
+    for axes, source in zip(panels, sources, strict=True):
+        _calibration(axes, shown.filter(source=source), symbols)
+        axes.set_title(spoken(source), fontsize=8)
+    panels[0].set_ylabel("share that was right", fontsize=8)
+    figure.supxlabel("confidence said; the number is how many calls", fontsize=8)
+    marks = {str(line.get_label()): line for axes in panels for line in axes.containers}
+    figure.legend(
+        marks.values(), marks.keys(), loc="outside upper center", ncols=len(marks), fontsize=7
+    )
     return picture(figure, "confidence against win rate over 30 minutes, 95 % intervals")
+
+
+def _calibration(axes: Any, bins: pl.DataFrame, symbols: Sequence[str]) -> None:
+    """Draw one source: what was right beside what was said, on the dotted line if they agree."""
+    axes.plot([0, 1], [0, 1], linestyle=":", color="0.5", linewidth=1.0)
+    for number, symbol in enumerate(symbols):
+        of = bins.filter(symbol=symbol)
+        aside = APART * (number - (len(symbols) - 1) / 2)
+        at, rates = (of["mean_confidence"] + aside).to_list(), of["win_rate"].to_list()
+        style = {"fmt": "o", "markersize": 3, "capsize": 2, "color": f"C{number}"}
+        axes.errorbar(at, rates, yerr=_bars(of), label=symbol, **style)
+        for x, y, n in zip(at, rates, of["n"], strict=True):
+            axes.annotate(str(n), (x, y), (3, 2), textcoords="offset points", fontsize=6)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.03, 1.03)
 
 
 def win_rate_chart(standings: pl.DataFrame) -> Chart:
@@ -44,8 +62,8 @@ def win_rate_chart(standings: pl.DataFrame) -> Chart:
     shown = standings.filter(slices, horizon=SHOWN_HORIZON).drop_nulls("win_rate")
     if shown.is_empty():
         return None
-    figure, axes = _figure(MARGIN + ROW * shown.height)
-    names = [f"{symbol} {source}, {cut} (n={n})" for symbol, source, cut, n in
+    figure, (axes,) = _figure(MARGIN + ROW * shown.height)
+    names = [f"{symbol} {spoken(source)}, {cut} (n={n})" for symbol, source, cut, n in
              shown.select("symbol", "source", "slice", "n").iter_rows()]  # fmt: skip
     for index, (cut, rate, low, high) in enumerate(
         shown.select("slice", "win_rate", "win_rate_low", "win_rate_high").iter_rows()
@@ -64,8 +82,8 @@ def progress_chart(standings: pl.DataFrame) -> Chart:
     shown = standings.filter(slice="all", horizon=SHOWN_HORIZON)
     if shown.is_empty():
         return None
-    figure, axes = _figure(MARGIN + ROW * shown.height)
-    names = [" ".join(key) for key in shown.select("symbol", "source").iter_rows()]
+    figure, (axes,) = _figure(MARGIN + ROW * shown.height)
+    names = [spoken(" ".join(key)) for key in shown.select("symbol", "source").iter_rows()]
     parts = (shown["n"] / shown["n_needed"]).clip(upper_bound=1.0).to_list()
     colours = [VERDICT_COLOURS[verdict] for verdict in shown["verdict"]]
     axes.barh(range(len(names)), parts, color=colours)
@@ -101,11 +119,12 @@ def _rows(axes: Any, names: Sequence[str]) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
 
 
-def _figure(height: float) -> tuple["Figure", Any]:
+def _figure(height: float, panels: int = 1) -> tuple["Figure", Sequence[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), dpi=80, layout="constrained")
-    axes = figure.subplots()
-    axes.tick_params(labelsize=7)
-    axes.grid(alpha=0.3)
-    return figure, axes
+    drawn = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    for axes in drawn:
+        axes.tick_params(labelsize=7)
+        axes.grid(alpha=0.3)
+    return figure, drawn

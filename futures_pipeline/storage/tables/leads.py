@@ -18,7 +18,7 @@ USEFULNESS = ("USEFUL", "NOT_USEFUL", "INCONCLUSIVE")
 LEAD_LAG = Table(
     name="lead_lag",
     description="Correlation of futures with spot so many minutes later, the test of which side "
-    "is larger, and beside them the same of sessions paired at random.",
+    "is larger, and beside them the same of sessions shuffled at random.",
     columns=(
         DAY,
         *PAIR,
@@ -48,8 +48,8 @@ LEAD_LAG = Table(
                 "placebo_high": (pl.Float64, "upper end of 95 % of the draws of the placebo"),
                 "placebo_asymmetry_low": (
                     pl.Float64,
-                    "the same for the asymmetry, wider than its own error for markets that "
-                    "move together",
+                    "the same for the asymmetry, of sessions in which both markets swap places "
+                    "at random; null for leads up to 0",
                 ),
                 "placebo_asymmetry_high": (pl.Float64, "the same, upper end"),
                 "placebo_largest": (

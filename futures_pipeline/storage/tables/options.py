@@ -18,7 +18,7 @@ CALL, PUT = "C", "P"
 # Where a row's volatility and greeks come from.
 MODEL, BID_ASK, LATE, VENDOR, MISSING = "model", "bid_ask", "late", "vendor", "missing"
 COMPLETE, CUT = "complete", "cut"
-GREEK_COLUMNS = ("implied_vol", "delta", "gamma", "vega", "theta", "underlying_price")
+GREEK_COLUMNS = ("iv", "delta", "gamma", "vega", "theta", "underlying_price")
 ROUND_COUNTS = (
     "asked",
     "answered",
@@ -61,7 +61,7 @@ OPTION_SNAPSHOTS = Table(
         Column("last_at", UTC_TIME, True, "when that trade happened, UTC, to the second"),
         Column("volume", pl.Float64, True, "contracts since the session opened"),
         Column("open_interest", pl.Float64, True, "open contracts of the previous close"),
-        Column("implied_vol", pl.Float64, True, "annualised fraction, as the broker computed it"),
+        Column("iv", pl.Float64, True, "annualised fraction, as the broker computed it"),
         Column("delta", pl.Float64, True, "price change for a dollar of the ETF; puts below 0"),
         Column("gamma", pl.Float64, True, "change of delta for a dollar of the ETF"),
         Column("vega", pl.Float64, True, "price change for one volatility point"),
@@ -84,7 +84,7 @@ OPTION_SNAPSHOTS = Table(
         Rule("prices_finite", finite(*PRICE_COLUMNS), "bid, ask and last are finite numbers"),
         Rule(
             "prices_positive",
-            positive(*PRICE_COLUMNS, "strike", "implied_vol", "underlying_price"),
+            positive(*PRICE_COLUMNS, "strike", "iv", "underlying_price"),
             "prices, strike and implied volatility are above 0",
         ),
         Rule("quote_not_crossed", pl.col("bid") <= pl.col("ask"), "bid is not above ask"),
@@ -124,7 +124,7 @@ OPTION_SNAPSHOTS = Table(
         ),
         Rule(
             "missing_greeks_are_null",
-            (pl.col("implied_vol").is_null() == (pl.col("greeks") == MISSING))
+            (pl.col("iv").is_null() == (pl.col("greeks") == MISSING))
             & (pl.col("greeks_at").is_null() == (pl.col("greeks") == MISSING)),
             "volatility and its time are there, or missing",
         ),

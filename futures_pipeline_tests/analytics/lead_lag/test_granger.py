@@ -69,11 +69,11 @@ def test_the_robust_test_is_that_of_the_reference() -> None:
 def test_a_planted_lead_is_one_way_and_noise_alone_is_both_ways() -> None:
     lead = granger(*standardised_returns(*market(31, 30).returns()))
     assert lead.p_futures_to_spot < 1e-10
-    both = [granger(*standardised_returns(*market(seed, 0).returns())) for seed in range(1, 13)]
+    both = [granger(*standardised_returns(*market(seed, 0).returns())) for seed in range(40)]
     rejected = [test.p_futures_to_spot < 0.05 for test in both]
     rejected += [test.p_spot_to_futures < 0.05 for test in both]
-    assert 0.2 < np.mean(rejected) < 0.9  # though nobody leads
-    assert sum(test.is_consistent_with_futures_lead for test in both) <= 6
+    assert 0.4 < np.mean(rejected) < 0.75  # 55 to 60 %, though nobody leads
+    assert sum(test.is_consistent_with_futures_lead for test in both) <= 20
 
 
 def test_a_longer_memory_is_chosen_by_bic_and_stays_within_sessions() -> None:

@@ -14,6 +14,7 @@ from futures_pipeline.analytics.lead_lag.hayashi_yoshida import (
     lead_lag_ratio,
     tick_lead,
 )
+from futures_pipeline_tests.analytics.markets import second_prices
 
 RECORDED = Path(
     os.environ.get("FUTURES_PIPELINE_RECORDED_DATA")
@@ -87,20 +88,32 @@ def test_the_lead_of_hoffmann_rosenbaum_and_yoshida_is_recovered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lead", "low", "high"), [(0, 0.80, 1.22), (2, 2.2, 3.4), (10, 25.0, 160.0)]
+    ("lead", "low", "high"), [(0, 0.80, 1.22), (2, 2.2, 3.4), (10, 25.0, 160.0), (30, 10.0, np.inf)]
 )
 def test_the_ratio_of_one_day(lead: int, low: float, high: float) -> None:
     """Poisson ticks, correlation 0.8: the bands of QUANT_SPEC 4.5, widened for few days."""
     ratios, best = [], []
     leads = np.arange(-60, 61)
-    for seed in range(12):
+    for seed in range(8):
         x_at, x, y_at, y = poisson_day(np.random.default_rng([lead, seed]), lead)
         found = hayashi_yoshida(x_at, x, y_at, y, leads * 1000)
         ratios.append(lead_lag_ratio(leads.astype(float), found))
         best.append(int(leads[np.argmax(found)]))
     assert low <= min(ratios)
     assert max(ratios) <= high
-    assert best == [lead] * 12
+    assert best == [lead] * 8
+
+
+@pytest.mark.parametrize("gap_seconds", [10, 30])
+def test_seldom_trades_do_not_shift_the_lead(gap_seconds: int) -> None:
+    """No lead, but one leg trades seldom: bars of a minute would say 8 or 24 s, ticks do not."""
+    random = np.random.default_rng(gap_seconds)
+    x, y = second_prices(random, 0)
+    at = np.arange(len(x))
+    seldom = np.flatnonzero(random.random(len(at)) < 1 / gap_seconds)
+    leads = np.arange(-60, 61)
+    found = hayashi_yoshida(at, x, seldom, y[seldom], leads)
+    assert abs(leads[np.argmax(found)]) <= 1
 
 
 def poisson_day(

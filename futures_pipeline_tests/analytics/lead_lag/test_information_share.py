@@ -32,6 +32,10 @@ def test_two_seconds_are_identified_on_seconds_only() -> None:
     assert coarse.reason == "not_identified_at_this_sampling"
     assert 0.2 < coarse.low < 0.6
     assert coarse.high > 0.95
+    minutes = information_share(futures[:, ::60], spot[:, ::60])
+    assert minutes.reason == "not_identified_at_this_sampling"
+    assert minutes.low < 0.15
+    assert minutes.high > 0.95
 
 
 def test_unknown_comes_with_a_reason() -> None:

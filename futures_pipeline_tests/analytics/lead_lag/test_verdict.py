@@ -115,7 +115,8 @@ def stale_market(seed: int, gap_seconds: float) -> tuple[np.ndarray, np.ndarray]
 
 
 @pytest.mark.parametrize(
-    ("gap_seconds", "asymmetry", "lead_seconds"), [(10, 0.13, 8.1), (20, 0.29, 17.9)]
+    ("gap_seconds", "asymmetry", "lead_seconds"),
+    [(10, 0.13, 8.1), (20, 0.29, 17.9), (30, 0.37, 23.5)],
 )
 def test_stale_last_trades_are_no_lead(
     gap_seconds: float, asymmetry: float, lead_seconds: float

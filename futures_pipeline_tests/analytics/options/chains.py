@@ -26,7 +26,7 @@ SCHEMA: dict[str, Any] = {
     "round_at": pl.Datetime("us", "UTC"),
     "timestamp": pl.Datetime("us", "UTC"),
     "received_at": pl.Datetime("us", "UTC"),
-    **dict.fromkeys(("bid", "ask", "volume", "open_interest", "implied_vol"), pl.Float64),
+    **dict.fromkeys(("bid", "ask", "volume", "open_interest", "iv"), pl.Float64),
     **dict.fromkeys(("delta", "gamma", "vega", "theta", "underlying_price"), pl.Float64),
 }
 
@@ -58,7 +58,7 @@ def option(**said: object) -> dict[str, object]:
         "ask": 10.1,
         "volume": 100.0,
         "open_interest": 1000.0,
-        "implied_vol": 0.15,
+        "iv": 0.15,
         "delta": 0.5,
         "gamma": 0.01,
         "vega": 0.6,
@@ -86,7 +86,7 @@ def chain(truth: Truth, with_greeks: bool = True) -> pl.DataFrame:
             for right in "CP":
                 value = greeks(terms, right, vol)
                 said = {
-                    "implied_vol": vol,
+                    "iv": vol,
                     "delta": value.delta,
                     "gamma": value.gamma,
                     "vega": value.vega,
@@ -129,7 +129,7 @@ def hand_worked() -> pl.DataFrame:
                     right=right,
                     bid=middle - 0.5,
                     ask=middle + 0.5,
-                    implied_vol=0.10 + 0.01 * number,
+                    iv=0.10 + 0.01 * number,
                     delta=rank if right == "C" else rank - 1,
                     gamma=0.001 * number,
                     theta=-0.01 * number,

@@ -33,7 +33,6 @@ def test_a_sound_chain_passes_every_check(rows: pl.DataFrame) -> None:
     assert checks.vols_out_of_range(smiles(found.valued)).is_empty()
     assert checks.missing_greeks(found.valued).is_empty()
     assert checks.parity_breaches(found.judged, RATE).is_empty()
-    assert checks.crossed_quotes(rows).is_empty()
     assert checks.variance_falls(smiles(found.valued)) == []
 
 
@@ -42,7 +41,7 @@ def test_impossible_volatilities_at_the_money(
     rows: pl.DataFrame, factor: float, expiries: int
 ) -> None:
     """About 16 % times the factor: 2.4 %, 4 %, 220 %."""
-    spoilt = rows.with_columns(pl.col("implied_vol") * factor)
+    spoilt = rows.with_columns(pl.col("iv") * factor)
     found = checks.vols_out_of_range(smiles(closing_chain(spoilt, DAY).valued))
     assert found.height == expiries
 
@@ -94,11 +93,11 @@ def test_what_did_not_trade_may_stay_the_same(before: pl.DataFrame) -> None:
     assert checks.stale_open_interest(known, known).is_empty()
 
 
-def test_crossed_quotes_are_shown(rows: pl.DataFrame) -> None:
-    crossed = frame([option(bid=5.0, ask=4.0), option(strike=1.0, bid=3.0, ask=3.0)])
-    assert checks.crossed_quotes(pl.concat([rows, crossed])).select(
-        "strike", "bid", "ask"
-    ).rows() == [(590.0, 5.0, 4.0)]
+def test_refusals_are_told_of_thin_chains_only() -> None:
+    quotes = [option(strike=500.0), option(strike=510.0, bid=0.0), option(symbol="QQQ", bid=0.0)]
+    judged = judge_quotes(frame(quotes), TODAY)
+    graded = pl.DataFrame({"symbol": ["SPY", "QQQ"], "quality": ["partial", "good"]})
+    assert checks.mostly_refused(judged, graded).rows() == [("SPY", "no_bid", 1)]
 
 
 @pytest.mark.parametrize(("factor", "count"), [(0.8, 1), (0.995, 0)])
@@ -106,7 +105,7 @@ def test_a_fall_of_total_variance(factor: float, count: int) -> None:
     """The later of two neighbouring expiries is made cheap."""
     rows = chain(Truth(days=(30, 31, 60), strikes=DOLLARS))
     is_later = pl.col("expiry") == TODAY + timedelta(days=31)
-    vol = pl.when(is_later).then(pl.col("implied_vol") * factor).otherwise("implied_vol")
+    vol = pl.when(is_later).then(pl.col("iv") * factor).otherwise("iv")
     found = checks.variance_falls(smiles(closing_chain(rows.with_columns(vol), DAY).valued))
     assert len(found) == count
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from futures_pipeline.analytics.options.cleaning import (
     closing_rows,
-    duplicates,
     forward_prices,
     judge_quotes,
     parity_residuals,
@@ -118,8 +117,6 @@ def test_of_two_rows_of_one_round_the_one_received_last_stands() -> None:
     other = option(strike=600.0)
     rows = frame([second, first, other])
     assert closing_rows(rows, CLOSE)["bid"].to_list() == [1.0, 9.9]
-    assert duplicates(rows).rows() == [("SPY", 1)]
-    assert duplicates(frame([first, other])).is_empty()
 
 
 @given(st.integers(0, 2**32 - 1))

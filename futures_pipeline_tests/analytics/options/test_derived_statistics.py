@@ -139,7 +139,7 @@ def test_every_average_is_the_hands(sessions: list[date]) -> None:
 def test_in_and_out_of_the_money_are_told_apart(sessions: list[date]) -> None:
     """Puts above and calls below the forward are given ten points more than the others."""
     inside = (pl.col("right") == "C") == (pl.col("strike") < 600)
-    vol = pl.col("implied_vol") + pl.when(inside).then(0.1).otherwise(0.0)
+    vol = pl.col("iv") + pl.when(inside).then(0.1).otherwise(0.0)
     day = replace(DAY, rate=0.0)
     found = statistics(hand_worked().with_columns(vol), background(sessions), day)
     plain = statistics(hand_worked(), background(sessions), day)
@@ -149,7 +149,7 @@ def test_in_and_out_of_the_money_are_told_apart(sessions: list[date]) -> None:
 
 
 def test_expiries_beyond_ninety_days_are_not_in_the_clean_set(sessions: list[date]) -> None:
-    day, wild = replace(DAY, rate=0.0), pl.col("implied_vol") + 1
+    day, wild = replace(DAY, rate=0.0), pl.col("iv") + 1
     later = hand_worked().with_columns(
         wild, expiry=TODAY + timedelta(days=91), contract=pl.col("contract") + " later"
     )

@@ -10,7 +10,7 @@ from futures_pipeline.analytics.options.greeks import with_greeks
 from futures_pipeline.simulator.options.surface import RATE
 from futures_pipeline_tests.analytics.options.chains import TODAY, Truth, chain
 
-NUMBERS = ("implied_vol", "delta", "gamma", "vega", "theta")
+NUMBERS = ("iv", "delta", "gamma", "vega", "theta")
 STRIKES = tuple(float(strike) for strike in range(560, 621, 10))
 
 
@@ -35,12 +35,15 @@ def rows() -> pl.DataFrame:
 
 
 def test_the_brokers_own_numbers_stand(rows: pl.DataFrame) -> None:
-    planted = with_one(rows, 600.0, "C", implied_vol=0.2, delta=0.4, gamma=0.02, theta=-0.3)
+    planted = with_one(rows, 600.0, "C", iv=0.2, delta=0.4, gamma=0.02, theta=-0.3)
     found = valued(planted)
     assert set(found["greeks_source"]) == {"broker"}
-    assert found.filter(one(600.0, "C")).select("implied_vol", "delta", "gamma", "theta").row(
-        0
-    ) == (0.2, 0.4, 0.02, -0.3)
+    assert found.filter(one(600.0, "C")).select("iv", "delta", "gamma", "theta").row(0) == (
+        0.2,
+        0.4,
+        0.02,
+        -0.3,
+    )
 
 
 def test_computed_numbers_are_the_surfaces(rows: pl.DataFrame) -> None:
@@ -56,10 +59,10 @@ def test_computed_numbers_are_the_surfaces(rows: pl.DataFrame) -> None:
 @pytest.mark.parametrize("vol", [None, math.nan, -1.0, 0.0, 0.009, 5.1, math.inf])
 def test_a_volatility_that_is_none_is_computed(rows: pl.DataFrame, vol: float | None) -> None:
     """The in-the-money call gets it from the put of its strike."""
-    found = valued(with_one(rows, 570.0, "C", implied_vol=vol)).filter(strike=570.0)
+    found = valued(with_one(rows, 570.0, "C", iv=vol)).filter(strike=570.0)
     put, call = (found.filter(right=right).row(0, named=True) for right in "PC")
     assert (put["greeks_source"], call["greeks_source"]) == ("broker", "computed")
-    assert call["implied_vol"] == pytest.approx(put["implied_vol"], abs=1e-5)
+    assert call["iv"] == pytest.approx(put["iv"], abs=1e-5)
     assert call["delta"] == pytest.approx(1 + put["delta"], abs=2e-3)
 
 
@@ -90,9 +93,9 @@ def test_greeks_that_are_none_are_computed_from_the_brokers_volatility(
 
 def test_without_an_out_of_the_money_quote_it_stays_unknown(rows: pl.DataFrame) -> None:
     """The put of the strike has no bid, so nothing says what the call's volatility is."""
-    broken = with_one(with_one(rows, 570.0, "P", bid=0.0), 570.0, "C", implied_vol=None)
+    broken = with_one(with_one(rows, 570.0, "P", bid=0.0), 570.0, "C", iv=None)
     found = valued(broken).filter(strike=570.0)
-    assert found.select("right", "implied_vol", "delta", "greeks_source").rows() == [
+    assert found.select("right", "iv", "delta", "greeks_source").rows() == [
         ("C", None, None, "missing")
     ]
 
@@ -119,7 +122,7 @@ def test_without_any_underlying_price_there_are_no_greeks(rows: pl.DataFrame) ->
     )
     found = valued(bare)
     assert found["delta"].null_count() == found.height
-    assert found["implied_vol"].null_count() == 0
+    assert found["iv"].null_count() == 0
 
 
 def test_refused_rows_have_no_place_here(rows: pl.DataFrame) -> None:

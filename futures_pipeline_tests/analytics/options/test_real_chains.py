@@ -11,7 +11,6 @@ import pytest
 from futures_pipeline.analytics.options import checks
 from futures_pipeline.analytics.options.cleaning import (
     OptionDay,
-    duplicates,
     judge_quotes,
     refusals,
 )
@@ -68,7 +67,7 @@ def many_expiries() -> pl.DataFrame:
         timestamp="ts_utc",
         received_at="ts_utc",
         open_interest="openInterest",
-        implied_vol="impliedVolatility",
+        iv="impliedVolatility",
         underlying_price="spot_live",
     )
 
@@ -85,12 +84,6 @@ def test_same_day_options_are_all_refused_and_counted(same_day: pl.DataFrame) ->
         ("SPY", "crossed", 4),
     ]
     assert counted["rows"].sum() == same_day.height
-    assert checks.crossed_quotes(same_day).height == 4
-
-
-def test_repeated_rows_are_counted(same_day: pl.DataFrame, many_expiries: pl.DataFrame) -> None:
-    assert duplicates(same_day).rows() == [("SPY", 2904)]
-    assert duplicates(many_expiries).is_empty()
 
 
 def test_refusals_of_six_days(many_expiries: pl.DataFrame) -> None:
@@ -141,7 +134,7 @@ def statistics(rows: pl.DataFrame) -> pl.DataFrame:
 
 def test_computed_volatilities_agree_with_vix(many_expiries: pl.DataFrame) -> None:
     """SPY's strip of the morning is within 0.8 points of the close of VIX that day."""
-    bare = many_expiries.with_columns(implied_vol=pl.lit(None, pl.Float64))
+    bare = many_expiries.with_columns(iv=pl.lit(None, pl.Float64))
     found = statistics(bare)
     show(found.select("symbol", "date", "iv_atm_30d", "skew_25d", "vix_chain", "n_clean"))
     vix = recorded(VIX).filter(symbol="VIX").group_by("date").agg(pl.col("close").median())
@@ -165,7 +158,7 @@ def test_the_recorded_volatilities_show_as_calendar_arbitrage(many_expiries: pl.
         return sum(len(checks.variance_falls(smiles(chain.valued))) for chain in chains)
 
     assert falls(many_expiries) == 4
-    assert falls(many_expiries.with_columns(implied_vol=pl.lit(None, pl.Float64))) == 0
+    assert falls(many_expiries.with_columns(iv=pl.lit(None, pl.Float64))) == 0
 
 
 def test_the_day_with_stale_quotes_misses_parity(many_expiries: pl.DataFrame) -> None:

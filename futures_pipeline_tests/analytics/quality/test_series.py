@@ -79,7 +79,7 @@ def test_a_leg_without_snapshots_for_long_is_old() -> None:
     (found,) = stale_legs(rows, HOURS).iter_rows(named=True)
     assert found["subject"] == "ES-SPY: SPY"
     assert found["measured"] == 390 - 99 - 6
-    assert found["says"] == "SPY was more than 5 min old at 285 snapshots"
+    assert found["says"] == "was more than 5 min old at 285 snapshots"
 
 
 def test_a_leg_without_quote_and_trade_is_old_though_it_comes_every_minute() -> None:

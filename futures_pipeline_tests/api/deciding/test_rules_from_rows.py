@@ -1,15 +1,16 @@
-"""The eleven rules fired from rows in a lake, and not fired one step outside a threshold."""
+"""Futures rules, the surge, the gate and warnings through a day of rows in a lake."""
 
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from futures_pipeline.api.deciding.moments import decided, moment_of
+from futures_pipeline.api.deciding.moments import moment_of
 from futures_pipeline.api.deciding.sources import Sources
 from futures_pipeline.api.store import Store
 from futures_pipeline.config import DecisionSettings
@@ -19,10 +20,21 @@ from futures_pipeline.storage.tables import (
     BARS_1M,
     MARKET_REGIMES,
     PREDICTIVE_VALUE,
+    PREMARKET_SIGNALS,
     REGIME_WARNINGS,
-    TABLES,
 )
 from futures_pipeline_tests.api.deciding.conftest import DAY, store_on
+from futures_pipeline_tests.api.deciding.planted import (
+    BEFORE,
+    DEAR,
+    MIDDLING,
+    NOON,
+    decision,
+    failing,
+    matched,
+    regime,
+    tell,
+)
 from futures_pipeline_tests.market_lake import (
     CALENDAR,
     LEVEL,
@@ -30,74 +42,9 @@ from futures_pipeline_tests.market_lake import (
     market,
     session_bars,
     sessions,
-    whole,
 )
 
-NOON, BEFORE = new_york(DAY, 12), sessions(DAY, 2)[0]
-# A bullish outlook, options dear, conviction 0.924375: the worked example.
-DEAR: dict[str, Any] = {
-    "outlook": "bullish",
-    "iv_rank_30d": 65.0,
-    "iv_rank_60d": 60.0,
-    "iv_rank_90d": 58.0,
-    "iv_percentile_1y": 70.0,
-    "volatility_20d": 0.16,
-    "trend_20d": 1.4,
-    "put_call_ratio": 1.6,
-    "term_structure_slope": 0.06,
-    "derived_regime": "trending_up",
-    "put_call_pctile_60": 85.0,
-    "iv_atm_30d": 0.20,
-}
-BEARISH = {"outlook": "bearish", "trend_20d": -1.4, "put_call_pctile_60": 15.0}
-NEUTRAL = {"outlook": "neutral", "trend_20d": 0.0, "derived_regime": "range_bound",
-           "put_call_pctile_60": 50.0}  # fmt: skip
-CHEAP = {"iv_rank_30d": 5.0, "iv_rank_60d": 10.0, "iv_rank_90d": 5.0, "iv_percentile_1y": 5.0,
-         "iv_atm_30d": 0.14, "term_structure_slope": 0.0}  # fmt: skip
-# Nothing that an enhanced rule could enter on: implied volatility neither dear nor cheap.
-MIDDLING = {"iv_rank_60d": 40.0}
-
-# The rule, the row that fires it, and single values: the last that fires, the first that does not.
-ENHANCED = {
-    "EnhancedBullishHighIVEntry": (
-        {},
-        {
-            "iv_rank_60d": (50.0, 49.99),
-            "term_structure_slope": (-0.0999, -0.10),
-            "derived_regime": ("high_volatility", "crisis"),
-            "outlook": ("bullish", "neutral"),
-        },
-    ),
-    "EnhancedBearishHighIVEntry": (
-        BEARISH,
-        {
-            "iv_rank_60d": (50.0, 49.99),
-            "derived_regime": ("trending_down", "crisis"),
-            "outlook": ("bearish", "bullish"),
-        },
-    ),
-    "EnhancedNeutralHighIVEntry": (
-        NEUTRAL,
-        {
-            "iv_rank_60d": (50.0, 49.99),
-            "term_structure_slope": (-0.0, -0.05),
-            "derived_regime": ("range_bound", "trending_up"),
-            "trend_20d": (0.1, 1.0),
-        },
-    ),
-    "EnhancedBullishLowIVEntry": (CHEAP, {"iv_rank_60d": (30.0, 30.01)}),
-    "EnhancedBearishLowIVEntry": (CHEAP | BEARISH, {"iv_rank_60d": (30.0, 30.01)}),
-    "EnhancedNeutralLowIVEntry": (
-        CHEAP | NEUTRAL,
-        {"iv_rank_60d": (30.0, 30.01), "term_structure_slope": (0.0, -0.0001)},
-    ),
-}
-STEPS = [
-    (rule, row | {field: value}, fires)
-    for rule, (row, edges) in ENHANCED.items()
-    for field, values in edges.items()
-    for value, fires in zip(values, (True, False), strict=True)
-]
+Row = dict[str, Any]
 
 
 def swing(minutes: int) -> np.ndarray:
@@ -129,56 +76,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def store(lake: Lake) -> Store:
     """The lake with the evidence gate open."""
     return store_on(lake, decisions=DecisionSettings(gate=False))
-
-
-def tell(lake: Lake, table: str, day: Any, *rows: dict[str, Any]) -> None:
-    """Make rows the only ones of a session."""
-    schema = TABLES[table].schema
-    named = [{"session_date": day, **row} for row in rows]
-    frame = pl.DataFrame(named, schema={name: schema[name] for name in named[0]})
-    opened = lake.open_or_create(table)
-    opened.replace([day], whole(frame, table), {}, Once("test", opened.version + 1))
-
-
-def regime(lake: Lake, row: dict[str, Any]) -> None:
-    tell(lake, MARKET_REGIMES.name, BEFORE, {"symbol": "SPY", "updated_at": NOON} | DEAR | row)
-
-
-def decision(store: Store, at: datetime = NOON) -> dict[str, Any]:
-    return decided(Sources(store), "SPY", at).row
-
-
-def outcome(row: dict[str, Any], rule: str) -> str:
-    (line,) = (line for line in json.loads(row["trace"]) if line["rule"] == rule)
-    return str(line["outcome"])
-
-
-@pytest.mark.parametrize(("rule", "row", "fires"), STEPS)
-def test_enhanced_rules_at_and_beyond_their_thresholds(
-    lake: Lake, rule: str, row: dict[str, Any], fires: bool
-) -> None:
-    """With the gate shut they are the only ones that may act."""
-    regime(lake, row)
-    said = decision(store_on(lake))
-    assert (said["rule"] == rule) is fires, (said["reason"], row)
-    assert (outcome(said, rule) == "chosen") is fires
-
-
-def test_too_little_known_is_no_conviction(lake: Lake) -> None:
-    """Without trend and at-the-money volatility 0.55 of the conviction's weight is known."""
-    regime(lake, {"trend_20d": None, "iv_atm_30d": None})
-    said = decision(store_on(lake))
-    assert said["action"] == "hold"
-    assert "known share of the conviction >= 0.65 fails: it is 0.55" in said["trace"]
-
-
-def test_the_worked_example_from_rows(lake: Lake) -> None:
-    """Conviction 0.924375 and a multiplier of 1.10820, VIX being 17."""
-    regime(lake, {})
-    said = decision(store_on(lake))
-    assert (said["strategy_type"], said["contracts"]) == ("bull_put_spread", 1)
-    assert said["confidence"] == pytest.approx(0.924375, abs=1e-12)
-    assert said["position_multiplier"] == pytest.approx(1.10820, abs=5e-6)
 
 
 def ticks(first: tuple[int, int], last: tuple[int, int], minutes: int = 5) -> Iterator[datetime]:
@@ -221,9 +118,9 @@ def test_futures_rules_through_a_day(lake: Lake, store: Store, outlook: str) -> 
     for at in ticks((9, 30), (15, 45), 15):
         said, row = moment_of(Sources(store), "SPY", at).signal().row, decision(store, at)
         for rule in FUTURES:
-            matched = outcome(row, rule) in ("chosen", "later")
-            assert matched is expected(rule, said, outlook), (at, rule, said)
-            seen.add((rule, matched))
+            does = matched(row, rule)
+            assert does is expected(rule, said, outlook), (at, rule, said)
+            seen.add((rule, does))
     possible = (
         set(FUTURES)
         - {
@@ -232,8 +129,8 @@ def test_futures_rules_through_a_day(lake: Lake, store: Store, outlook: str) -> 
             "neutral": {"FuturesBullishEntry", "FuturesBearishEntry"},
         }[outlook]
     )
-    assert {rule for rule, matched in seen if matched} == possible
-    assert {rule for rule, matched in seen if not matched} == set(FUTURES)
+    assert {rule for rule, does in seen if does} == possible
+    assert {rule for rule, does in seen if not does} == set(FUTURES)
 
 
 def test_the_surge_of_the_night_enters_for_half_an_hour(lake: Lake, store: Store) -> None:
@@ -244,8 +141,45 @@ def test_the_surge_of_the_night_enters_for_half_an_hour(lake: Lake, store: Store
         if decision(store, at)["rule"] == "PremarketSurgeEntry"
     }
     assert chosen == {"09:30", "09:35", "09:40", "09:45", "09:50", "09:55"}
-    regime(lake, MIDDLING | {"outlook": "bearish"})
-    assert outcome(decision(store, new_york(DAY, 9, 35)), "PremarketSurgeEntry") == "not_matched"
+
+
+SURGE = "PremarketSurgeEntry"
+OPPOSED = "outlook is not opposed to the bias"
+BIAS = "pre-market bias is bullish or bearish"
+AT_THE_OPEN = [
+    ({"confidence": 0.6}, "neutral", []),
+    ({"confidence": 0.5999}, "neutral", ["pre-market confidence >= 0.6"]),
+    ({"bias": "bearish"}, "bearish", []),
+    ({"bias": "neutral"}, "neutral", [BIAS]),
+    ({}, "bearish", [OPPOSED]),
+    ({"bias": "bearish"}, "bullish", [OPPOSED]),
+    ({"timestamp": new_york(DAY, 9, 24)}, "bullish", ["pre-market signal is today's final one"]),
+]
+
+
+@pytest.mark.parametrize(("row", "outlook", "bounds"), AT_THE_OPEN)
+def test_the_surge_at_and_beyond_each_bound(
+    lake: Lake, store: Store, row: Row, outlook: str, bounds: list[str]
+) -> None:
+    """The stored signal of 09:25 New York, one value changed, decided upon at 09:35."""
+    night = moment_of(Sources(store), "SPY", new_york(DAY, 9, 25)).premarket().row
+    tell(lake, PREMARKET_SIGNALS.name, DAY, night | row)
+    regime(lake, MIDDLING | {"outlook": outlook})
+    said = decision(store, new_york(DAY, 9, 35))
+    assert failing(said, SURGE) == bounds
+    assert (said["rule"] == SURGE) is (bounds == [])
+    tell(lake, PREMARKET_SIGNALS.name, DAY, night)
+
+
+@pytest.mark.parametrize(("level", "is_stopped"), [("watch", False), ("warning", True)])
+def test_a_warning_stops_the_surge(lake: Lake, store: Store, level: str, is_stopped: bool) -> None:
+    regime(lake, MIDDLING)
+    row = {"symbol": "ES", "contract": "ESH5", "timestamp": new_york(DAY, 9, 35), "level": level}
+    tell(lake, REGIME_WARNINGS.name, DAY, row)
+    bounds = failing(decision(store, new_york(DAY, 9, 35)), SURGE)
+    # A warning makes the outlook bearish, and the night was bullish.
+    assert bounds == ([OPPOSED, "no early warning"] if is_stopped else [])
+    tell(lake, REGIME_WARNINGS.name, DAY, row | {"level": "normal"})
 
 
 def test_a_shut_gate_notes_and_holds_and_evidence_opens_it(lake: Lake) -> None:
@@ -308,3 +242,26 @@ def test_settings_shape_the_entry(lake: Lake) -> None:
     regime(lake, {})
     large = store_on(lake, decisions=DecisionSettings(base_contracts=10))
     assert decision(large)["contracts"] == 11
+
+
+@pytest.mark.parametrize(
+    ("gone", "rule", "missing"),
+    [
+        ("ES", "EnhancedBullishHighIVEntry", "futures,early_warning"),
+        ("VIX", "FuturesBullishEntry", "early_warning,vix"),
+        ("options", "FuturesContrarianEntry", "early_warning,options,iv_rank"),
+        ("nothing", "FuturesBullishEntry", "early_warning"),
+    ],
+)
+def test_each_part_decides_without_the_others(
+    lake: Lake, tmp_path: Path, gone: str, rule: str, missing: str
+) -> None:
+    """At 10:30 of a day that rises, options being dear: what is missing is said, not made up."""
+    part = Lake(tmp_path / "lake")
+    add(part, BARS_1M.name, lake.read(BARS_1M.name).filter(pl.col("symbol") != gone))
+    regime(part, {} if gone != "options" else {"symbol": "QQQ"})
+    said = decision(store_on(part, decisions=DecisionSettings(gate=False)), new_york(DAY, 10, 30))
+    assert (said["rule"], said["degraded"]) == (rule, missing)
+    assert json.loads(said["metadata"])["outlook"] == (
+        "neutral" if gone == "options" else "bullish"
+    )

@@ -48,8 +48,8 @@ async def test_a_round_is_complete_and_true(market: Market, tmp_path: Path) -> N
                 book.value(listing, row["greeks_at"] - timedelta(seconds=n / 2)) for n in range(240)
             ]
             same = [v for v in values if v and v.terms.spot == row["underlying_price"]]
-            nearest = min(same, key=lambda v: abs(v.implied_vol - row["implied_vol"]))
-            assert row["implied_vol"] == pytest.approx(nearest.implied_vol, abs=2e-5)
+            nearest = min(same, key=lambda v: abs(v.implied_vol - row["iv"]))
+            assert row["iv"] == pytest.approx(nearest.implied_vol, abs=2e-5)
             assert row["delta"] == pytest.approx(nearest.greeks.delta, abs=2e-4)
             assert row["theta"] == pytest.approx(nearest.greeks.theta, abs=2e-4)
             assert row["open_interest"] == book.open_interest(listing, session)
@@ -82,9 +82,9 @@ async def test_greeks_that_stay_away_are_marked_late_then_missing(
         assert set(first["greeks"]) == {"model"}
         assert set(second["greeks"]) == {"late"}
         assert second["greeks_at"].max() < it.complete[1]["round_at"]
-        assert second["implied_vol"].null_count() == 0
+        assert second["iv"].null_count() == 0
         assert set(third["greeks"]) == {"missing"}
-        assert third.select("implied_vol", "delta", "greeks_at").null_count().row(0) == (6, 6, 6)
+        assert third.select("iv", "delta", "greeks_at").null_count().row(0) == (6, 6, 6)
         assert third["ask"].null_count() == 0
         assert [row["with_greeks"] for row in it.complete] == [6, 6, 0]
 

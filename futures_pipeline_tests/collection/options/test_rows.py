@@ -77,7 +77,7 @@ def test_everything_that_came_is_in_the_row() -> None:
     assert (found["round_at"], found["timestamp"], found["received_at"]) == (DUE, NOW, NOW)
     assert (found["bid"], found["ask"], found["bid_size"], found["ask_size"]) == (9.4, 9.6, 31, 7)
     assert (found["last"], found["volume"], found["open_interest"]) == (9.45, 812, 5000)
-    assert (found["implied_vol"], found["delta"], found["theta"]) == (0.16, 0.45, -0.15)
+    assert (found["iv"], found["delta"], found["theta"]) == (0.16, 0.45, -0.15)
     assert (found["greeks"], found["greeks_at"]) == ("model", NOW - timedelta(seconds=2))
     assert found["underlying_price"] == 586.2
 
@@ -152,14 +152,14 @@ def test_quotes_stand_in_for_the_model() -> None:
     found = row(ticker(modelGreeks=None, bidGreeks=bid, askGreeks=ask))
 
     assert (found["greeks"], found["greeks_at"]) == ("bid_ask", NOW)
-    assert (found["implied_vol"], found["delta"]) == (pytest.approx(0.16), pytest.approx(0.45))
+    assert (found["iv"], found["delta"]) == (pytest.approx(0.16), pytest.approx(0.45))
     assert (found["underlying_price"], found["gamma"]) == (pytest.approx(586.3), None)
 
 
 def test_one_side_alone_stands_in_for_nothing() -> None:
     """Half a quote's volatility is biased by half a spread."""
     found = row(ticker(modelGreeks=None, bidGreeks=MODEL))
-    assert (found["greeks"], found["implied_vol"], found["greeks_at"]) == ("missing", None, None)
+    assert (found["greeks"], found["iv"], found["greeks_at"]) == ("missing", None, None)
 
 
 def test_an_earlier_rounds_greeks_are_late() -> None:

@@ -66,6 +66,8 @@ def decision(**changed: Any) -> dict[str, Any]:
         "degraded": None,
         "errors": None,
         "timestamp": AS_OF,
+        "trace": "[]",
+        "metadata": '{"gate":"on","verdict":null}',
     } | changed
 
 

@@ -1,5 +1,6 @@
 """When the sensors start the analysis: after new bars, and daily after the close."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -81,22 +82,22 @@ def test_an_empty_lake_is_behind_with_nothing(tmp_path: Path) -> None:
 
 def look(
     settings: Settings, job: str, instance: dg.DagsterInstance
-) -> dg.SensorResult | dg.SkipReason:
+) -> Sequence[dg.RunRequest] | dg.SkipReason:
     """What the sensor of a job answers."""
     sensor = build_defs(settings).resolve_sensor_def(f"{job}_sensor")
     context = dg.build_sensor_context(
         instance=instance, resources={"workbench": Workbench(settings)}
     )
     answer = sensor(context)
-    assert isinstance(answer, dg.SensorResult | dg.SkipReason)
+    assert isinstance(answer, list | dg.SkipReason)
     return answer
 
 
 def test_the_sensor_asks_for_contiguous_sessions_in_one_run(workbench: Workbench) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         answer = look(workbench.settings, DAILY_JOB, instance)
-    assert isinstance(answer, dg.SensorResult)
-    (request,) = answer.run_requests or []
+    assert isinstance(answer, list)
+    (request,) = answer
     assert request.tags["dagster/asset_partition_range_start"] == str(DAYS[-DAILY_NEWEST])
     assert request.tags["dagster/asset_partition_range_end"] == str(NEWEST)
 
@@ -111,7 +112,7 @@ def test_the_sensor_waits_for_its_own_run(workbench: Workbench) -> None:
         daily = look(workbench.settings, DAILY_JOB, instance)
     assert isinstance(rolling, dg.SkipReason)
     assert "still under way" in str(rolling.skip_message)
-    assert isinstance(daily, dg.SensorResult)
+    assert isinstance(daily, list)
 
 
 def test_the_sensors_look_no_more_often_than_configured(lake: Path) -> None:

@@ -29,6 +29,12 @@ DAILY: dict[str, Callable[[Bars, list[date]], Found]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def newest(bars: Bars) -> Found:
+    """The rolling rows of the newest session."""
+    return rolling_rows(bars, PAIRS, [NEWEST])
+
+
 def changed_after(bars: Bars, at: datetime, seed: int) -> Bars:
     """The same bars but for those that end after a moment: other prices, and half are gone."""
     random = np.random.default_rng(seed)
@@ -49,13 +55,13 @@ def with_noise(bars: Bars, symbol: str, begins: datetime, ends: datetime) -> Bar
 
 
 @given(minute=st.integers(0, 389), seed=st.integers(0, 9))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_no_reading_of_a_correlation_knows_what_comes_after(
-    bars: Bars, minute: int, seed: int
+    bars: Bars, newest: Found, minute: int, seed: int
 ) -> None:
     at = new_york(NEWEST, 9, 30) + timedelta(minutes=minute)
     known = pl.col("at") <= at
-    now = rolling_rows(bars, PAIRS, [NEWEST]).tables["correlations"].filter(known)
+    now = newest.tables["correlations"].filter(known)
     then = rolling_rows(changed_after(bars, at, seed), PAIRS, [NEWEST]).tables["correlations"]
     assert then.filter(known).equals(now)
 
@@ -155,8 +161,8 @@ def test_a_spread_that_opens_is_wide(bars: Bars) -> None:
     assert wide[new_york(NEWEST, 14)]
 
 
-def test_a_whole_session_has_no_divergence_and_every_window(bars: Bars) -> None:
-    found = rolling_rows(bars, PAIRS, [NEWEST]).tables
+def test_a_whole_session_has_no_divergence_and_every_window(newest: Found) -> None:
+    found = newest.tables
     assert found["divergences"].is_empty()
     windows = found["correlations"].group_by("timeframe_minutes", "window").len().sort(pl.all())
     # Bars are of NYSE hours alone; both markets are open 18:00-20:00 and 04:00-17:00.
@@ -196,8 +202,8 @@ def test_each_session_has_its_correlation_and_days_of_one_kind_are_not_called_tw
     assert set(found["reason"]) == {"one_kind_fits_as_well"}
 
 
-def test_colours_are_those_of_the_statistics(bars: Bars) -> None:
-    readings = rolling_rows(bars, PAIRS, [NEWEST]).tables["correlations"]
+def test_colours_are_those_of_the_statistics(newest: Found) -> None:
+    readings = newest.tables["correlations"]
     for r, low, high, shown in readings.select("correlation", "low", "high", "colour").iter_rows():
         assert shown == colour(r, low, high)
 

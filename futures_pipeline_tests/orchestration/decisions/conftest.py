@@ -1,5 +1,6 @@
-"""A lake of three months, and workbenches whose clock stands at a moment of its last session."""
+"""A lake of a month, and workbenches whose clock stands at a moment of its last session."""
 
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -21,10 +22,17 @@ DAY = date(2025, 2, 20)
 At = Callable[[datetime], Workbench]
 
 
+@pytest.fixture(scope="session")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a month of a market; not to be written to."""
+    made = tmp_path_factory.mktemp("month")
+    market(made, sessions(DAY, 26))
+    return made
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    market(tmp_path, sessions(DAY, 26))
-    return tmp_path
+def data(month: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(month, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture

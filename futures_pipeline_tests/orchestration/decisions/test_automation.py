@@ -1,5 +1,6 @@
 """When the schedule asks for a run: by the market's clock and the exchange's calendar."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from futures_pipeline.decisions.signals.timing import futures_ticks, premarket_ticks
 from futures_pipeline.domain.calendar import calendar_for
+from futures_pipeline.domain.sessions import new_york
 from futures_pipeline.orchestration.decisions.automation import decision_schedule, due_run
 from futures_pipeline.orchestration.decisions.due import known_until
 from futures_pipeline.orchestration.resources import Workbench
@@ -57,21 +59,30 @@ def asked(data: Path, now: datetime, instance: dg.DagsterInstance) -> dg.RunRequ
     return answer if isinstance(answer, dg.RunRequest) else str(answer.skip_message)
 
 
-def test_a_run_is_asked_for_once_for_each_fifth_minute(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """One without a run; nobody starts any here."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+        yield made
+
+
+def test_a_run_is_asked_for_once_for_each_fifth_minute(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     """From 09:26:10 on, when the rows of 09:25 can be in the lake, until the next one."""
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        nine = datetime(2025, 2, 20, 14, 20, tzinfo=UTC)
-        keys = [
-            found.run_key
-            for minute in range(12)
-            if isinstance(found := asked(tmp_path, nine + MINUTE * minute, instance), dg.RunRequest)
-        ]
+    nine = datetime(2025, 2, 20, 14, 20, tzinfo=UTC)
+    keys = [
+        found.run_key
+        for minute in range(12)
+        if isinstance(found := asked(tmp_path, nine + MINUTE * minute, instance), dg.RunRequest)
+    ]
     assert keys == ["2025-02-20T14:15Z"] * 2 + ["2025-02-20T14:20Z"] * 5 + ["2025-02-20T14:25Z"] * 5
 
 
-def test_on_a_weekend_it_says_why_it_does_nothing(tmp_path: Path) -> None:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        said = asked(tmp_path, datetime(2025, 2, 22, 15, 0, tzinfo=UTC), instance)
+def test_on_a_weekend_it_says_why_it_does_nothing(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    said = asked(tmp_path, datetime(2025, 2, 22, 15, 0, tzinfo=UTC), instance)
     assert said == "Globex is closed by the market's clock"
 
 
@@ -108,7 +119,37 @@ def test_the_ticks_of_a_year_against_a_hand_made_table(year: int) -> None:
     assert wrong == []
 
 
-def test_nothing_is_said_of_minutes_whose_rows_are_on_their_way(tmp_path: Path) -> None:
+# Hand-made: days without a Globex session, and sessions that end before 17:00 New York.
+NO_SESSION = {2025: "01-01 04-18 12-25", 2026: "01-01 12-25"}
+EARLY = {
+    2025: "01-09 09:30, 01-20 13:00, 02-17 13:00, 05-26 13:00, 06-19 13:00, 07-03 13:15, "
+    "07-04 13:00, 09-01 13:00, 11-27 13:00, 11-28 13:15, 12-24 13:15",
+    # On Good Friday of 2026 payrolls are published.
+    2026: "01-19 13:00, 02-16 13:00, 04-03 09:15, 05-25 13:00, 06-19 13:00, 07-03 13:00, "
+    "09-07 13:00, 11-26 13:00, 11-27 13:15, 12-24 13:15",
+}
+
+
+@pytest.mark.parametrize("year", [2025, 2026])
+def test_the_warnings_of_a_year_against_a_hand_made_table(year: int) -> None:
+    """First and last tick of every session, from 18:05 of the evening before to the close."""
+    early = dict(told.split() for told in EARLY[year].split(", "))
+    day, found, expected = date(year, 1, 1), [], []
+    while day.year == year:
+        closes = new_york(day, *map(int, early.get(f"{day:%m-%d}", "17:00").split(":")))
+        first = new_york(day - timedelta(days=1), 18, 5)
+        asked = (first - MINUTE, first, closes, closes + 5 * MINUTE)
+        found.append((day, *(due_run(at, YEARS) for at in asked)))
+        is_session = day.weekday() < 5 and f"{day:%m-%d}" not in NO_SESSION[year].split()
+        ticks = ((str(day), first), (str(day), closes)) if is_session else (None, None)
+        expected.append((day, None, *ticks, None))
+        day += timedelta(days=1)
+    assert [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]] == []
+
+
+def test_nothing_is_said_of_minutes_whose_rows_are_on_their_way(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     """Of 09:25 while the lake ends at 09:22 and the spool has more: said once it is in."""
     day, at = date(2025, 2, 20), datetime(2025, 2, 20, 14, 27, tzinfo=UTC)
     workbench = Workbench(settings_at(tmp_path, at))
@@ -120,10 +161,9 @@ def test_nothing_is_said_of_minutes_whose_rows_are_on_their_way(tmp_path: Path) 
     late = night.filter(pl.col("ts_end") > at - 5 * MINUTE).drop(*LAKE_COLUMNS)
     workbench.spool.append([NewBatch(BARS_1M.name, day, late)], at)
     assert known_until(workbench, day) == at - 5 * MINUTE
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        asked_for = asked(tmp_path, at, instance)
-        assert isinstance(asked_for, dg.RunRequest)
-        assert asked_for.run_key == "2025-02-20T14:20Z"
+    asked_for = asked(tmp_path, at, instance)
+    assert isinstance(asked_for, dg.RunRequest)
+    assert asked_for.run_key == "2025-02-20T14:20Z"
 
     workbench.ingest(BARS_1M, [day], "run")
     assert known_until(workbench, day) == at - timedelta(seconds=70)

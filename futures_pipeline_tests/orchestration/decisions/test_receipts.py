@@ -1,6 +1,7 @@
 """Stored rows computed again from their receipts: equal, whatever came later."""
 
 import random
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -46,11 +47,17 @@ def coming(lake: Lake, closes: "pl.Series", first: int, last: int) -> None:
     add(lake, FUTURES_SNAPSHOTS.name, snapshots_of(part))
 
 
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("earlier")
+    market(made, sessions(DAY, 26)[:-1])
+    return made
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(earlier: Path, tmp_path: Path) -> Path:
     """A lake without its last session, which comes in the course of the test."""
-    market(tmp_path, sessions(DAY, 26)[:-1])
-    return tmp_path
+    return Path(shutil.copytree(earlier, tmp_path, dirs_exist_ok=True))
 
 
 def test_two_hundred_rows_again_after_compaction_and_later_data(data: Path, at: At) -> None:

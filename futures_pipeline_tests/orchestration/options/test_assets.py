@@ -57,7 +57,7 @@ def settings_of(data: Path, **options: object) -> Settings:
 def describe(data: Path, *days: date, settings: Settings | None = None) -> set[str]:
     """Store some sessions as the step does; return the checks that fail."""
     workbench = Workbench(settings or settings_of(data))
-    _, found = judged(workbench, days, "run")
+    found = judged(workbench, days, "run").findings
     return {
         str(result.check_name).removeprefix("derived_statistics_")
         for result in option_results(found, days)
@@ -105,6 +105,24 @@ def test_the_surface_comes_out_of_the_lake(tmp_path: Path) -> None:
     other = rows_of(tmp_path).filter(symbol="QQQ").row(0, named=True)
     assert other["iv_mean"] is None
     assert "iv_mean no_options_at_the_close" in other["reasons"]
+
+
+def test_an_etf_without_closing_quotes_stands_as_last_quoted(tmp_path: Path) -> None:
+    """Of SPY the close is read alone, of QQQ all that there is."""
+    earlier = {name: pl.col(name).dt.offset_by("-40m") for name in ("timestamp", "round_at")}
+    few = replace(WIDE, strikes=WIDE.strikes[10:60])
+    plant_options(tmp_path, LAST, few)
+    plant_options(tmp_path, LAST, few, **earlier, volume=9e6)
+    plant_options(tmp_path, LAST, replace(few, symbol="QQQ"), **earlier)
+    describe(tmp_path, LAST)
+    found = {row["symbol"]: row for row in rows_of(tmp_path).iter_rows(named=True)}
+    assert {it: found[it]["quality"] for it in found} == {
+        "IWM": "insufficient", "QQQ": "early", "SPY": "good",
+    }  # fmt: skip
+    assert found["QQQ"]["iv_atm_30d"] == pytest.approx(found["SPY"]["iv_atm_30d"], abs=0.001)
+    assert found["SPY"]["n_contracts"] == found["QQQ"]["n_contracts"]
+    # Volume is the whole day's.
+    assert found["SPY"]["volume_total"] == 9e6 * found["SPY"]["n_contracts"]
 
 
 def test_a_back_fill_goes_through_history_in_order(tmp_path: Path) -> None:
@@ -156,7 +174,7 @@ def test_a_sound_day_passes_every_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
-        ({"implied_vol": pl.lit(0.02)}, "iv_in_range"),
+        ({"iv": pl.lit(0.02)}, "iv_in_range"),
         ({"delta": pl.lit(None, pl.Float64)}, "greeks_delivered"),
         (
             {
@@ -166,10 +184,11 @@ def test_a_sound_day_passes_every_check(tmp_path: Path) -> None:
             },
             "put_call_parity",
         ),
-        ({"implied_vol": pl.when(pl.col("expiry") > date(2025, 4, 1)).then(0.08)
-          .otherwise("implied_vol")}, "no_calendar_arbitrage"),
+        ({"iv": pl.when(pl.col("expiry") > date(2025, 4, 1)).then(0.08)
+          .otherwise("iv")}, "no_calendar_arbitrage"),
         ({"timestamp": pl.col("timestamp").dt.offset_by("-40m"),
           "round_at": pl.col("round_at").dt.offset_by("-40m")}, "quotes_of_the_close"),
+        ({"bid": pl.when(pl.col("strike") % 10 == 0).then("bid")}, "quotes_usable"),
     ],
 )  # fmt: skip
 def test_each_check_finds_its_fault(tmp_path: Path, broken: dict[str, pl.Expr], check: str) -> None:
@@ -219,6 +238,10 @@ def test_the_job_stores_checks_and_shows(tmp_path: Path) -> None:
     pictures = [str(newest[name].value) for name in ("term_structure", "smile", "numbers")]
     assert all(text.startswith("![") and len(text) < 20_000 for text in pictures)
     assert newest["dagster/partition_row_count"].value == 3
+    refused = by_key[DERIVED_STATISTICS.name, str(DAYS[-2])]["refused"].records
+    assert sorted((dict(it.data) for it in refused), key=lambda it: it["reason"]) == [
+        {"symbol": "SPY", "reason": reason, "rows": 1} for reason in ("no_bid", "wide_spread")
+    ]
 
 
 def test_every_check_has_its_question() -> None:

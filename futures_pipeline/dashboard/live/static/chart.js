@@ -1,7 +1,9 @@
 // One chart with four panes, so that time axis, zoom and crosshair are shared: two markets with
 // their volume, the rolling correlation with its interval, and the ratio with its bands.
 
-import * as charts from './lightweight-charts.mjs';
+import './lightweight-charts.js';
+
+const charts = window.LightweightCharts;
 
 const PALETTES = {
   dark: { back: '#131722', text: '#d1d4dc', grid: '#232838', up: '#26a69a', down: '#ef5350', line: '#5b9cf6', other: '#e8833a', band: '#8a919e', text2: '#8a919e' },
@@ -17,10 +19,11 @@ export class PairChart {
     this.chart = charts.createChart(container, { autoSize: true, timeScale: { timeVisible: true, secondsVisible: false }, crosshair: { mode: 0 }, leftPriceScale: { visible: false } });
     this.candles = [this.add(charts.CandlestickSeries, 0), this.add(charts.CandlestickSeries, 1)];
     this.volumes = [0, 1].map((pane) => this.add(charts.HistogramSeries, pane, { priceScaleId: `volume${pane}`, priceFormat: { type: 'volume' }, lastValueVisible: false, priceLineVisible: false }));
+    this.candles.forEach((series) => series.priceScale().applyOptions({ scaleMargins: { top: 0.16, bottom: 0.22 } }));
     this.volumes.forEach((series) => series.priceScale().applyOptions({ scaleMargins: { top: 0.8, bottom: 0 } }));
     this.overlay = this.add(charts.LineSeries, 0, { priceScaleId: 'left', visible: false, lineWidth: 2 });
     this.rho = this.lines(2, ['value', 'low', 'high']);
-    this.rho.value.createPriceLine({ price: 0.2, color: '#c98a1b', lineStyle: 2, lineWidth: 1, title: 'divergence' });
+    this.rho.value.createPriceLine({ price: 0.2, color: '#c98a1b', lineStyle: 2, lineWidth: 1 });
     this.ratio = this.lines(3, ['value', 'low', 'high']);
     [3, 3, 2, 2].forEach((factor, i) => this.chart.panes()[i].setStretchFactor(factor));
     this.paint(theme);
@@ -71,10 +74,10 @@ export class PairChart {
     if (leg === 1) this.overlay.update({ time: seconds(bar[0]), value: bar[4] });
   }
 
-  /** Name the lower panes: what they show, of returns of so many minutes. */
-  name(frame, pair) {
-    this.rho.value.applyOptions({ title: `correlation ${frame}` });
-    this.ratio.value.applyOptions({ title: `${pair[0]} / ${pair[1]}, mean ± 2 sd` });
+  /** How far below the chart's top each pane begins, in pixels. */
+  tops() {
+    let below = 0;
+    return this.chart.panes().map((pane) => { const top = below; below += pane.getHeight() + 1; return top; });
   }
 
   showRolling(readings) { this.three(this.rho, readings.map(({ start, found }) => [start, found && [found.value, found.low, found.high]])); }

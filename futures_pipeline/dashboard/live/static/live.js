@@ -1,13 +1,12 @@
 // The live page: two markets above each other, their correlation, and what it means now.
 
-import { PairChart, palette } from './chart.js';
+import { palette } from './chart.js';
 import { listen } from './feed.js';
-import { asCsv, beep, button, clock, drawHeatmap, drawScatter, element, newYork, save, signed } from './panels.js';
+import { TIMEFRAMES, build, label } from './layout.js';
+import { beep, clock, drawHeatmap, drawScatter, newYork, signed } from './panels.js';
 import { Bars, Divergence, MINUTE, WINDOWS, aggregate, colour, correlate, paired, ratioBands, regression, rolling } from './series.js';
 
-const TIMEFRAMES = [1, 5, 15, 60];
 const KEPT_DELAYS = 2_000;
-const label = (minutes) => (minutes === 60 ? '1h' : `${minutes}m`);
 
 /** Put the page into an element; returns the function that takes it away again. */
 export function mount(root, { theme = null } = {}) {
@@ -26,69 +25,10 @@ class Page {
     this.minutes = 1;
     this.delays = [];
     this.paints = 0;
+    this.trades = 0;
     this.dirty = new Set();
     this.options = { overlay: false, sound: false, notify: false, measure: false };
-    this.build();
-  }
-
-  build() {
-    this.root.classList.add('fp-live');
-    this.root.dataset.theme = this.theme;
-    const top = element('div', 'fp-bar'), state = element('div', 'fp-bar');
-    this.selects = [0, 1].map((i) => {
-      const chosen = element('select');
-      chosen.setAttribute('aria-label', i ? 'lower market' : 'upper market');
-      chosen.addEventListener('change', () => this.choose(this.selects.map((s) => s.value)));
-      return chosen;
-    });
-    this.frames = TIMEFRAMES.map((minutes, i) => button(label(minutes), `bars of ${minutes} minutes (key ${i + 1})`, () => this.setTimeframe(minutes)));
-    this.toggles = {
-      overlay: button('Overlay', 'lower market over the upper one (key O)', () => this.toggle('overlay')),
-      measure: button('Measure', 'click two points of a price pane (key M)', () => this.toggle('measure')),
-      sound: button('Sound', 'a sound when a divergence begins', () => this.toggle('sound')),
-      notify: button('Notify', 'a notification when a divergence begins', () => this.toggle('notify')),
-    };
-    const rest = [
-      button('Theme', 'dark or light (key T)', () => this.setTheme(this.theme === 'dark' ? 'light' : 'dark')),
-      button('CSV', 'minute bars of both markets', () => save(`${this.pair.join('_').replaceAll('/', '')}.csv`, new Blob([asCsv(...this.pair.map((s, i) => [s, this.bars[i].rows()]))], { type: 'text/csv' }))),
-      button('PNG', 'a picture of the chart', () => this.chart.picture().toBlob((blob) => save('live.png', blob))),
-      button('Full screen', 'key F', () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen())),
-    ];
-    this.clock = element('span', 'fp-clock');
-    top.append(this.selects[0], element('span', '', 'above'), this.selects[1], ...this.frames, ...Object.values(this.toggles), ...rest, this.clock);
-    this.pills = TIMEFRAMES.map((minutes) => element('span', 'fp-pill', `${label(minutes)} …`));
-    this.divergenceBadge = element('span', 'fp-pill', 'divergence …');
-    this.arrow = element('span', 'fp-lead', 'lead …');
-    state.append(...this.pills, this.divergenceBadge, this.arrow);
-    this.notice = element('p', 'fp-notice', 'connecting');
-    this.notice.setAttribute('role', 'status');
-    this.legend = element('div', 'fp-legend');
-    this.box = element('div', 'fp-chart');
-    this.box.tabIndex = 0;
-    this.box.setAttribute('role', 'img');
-    this.box.setAttribute('aria-label', 'prices of both markets, their correlation and their ratio');
-    this.tip = element('div', 'fp-tip');
-    this.tip.hidden = true;
-    const frame = element('div', 'fp-frame');
-    frame.append(this.box, this.legend, this.tip);
-    this.scatter = element('canvas', 'fp-scatter');
-    this.scatterSays = element('p', 'fp-small');
-    this.heat = element('table', 'fp-heat');
-    const left = element('section'), right = element('section'), below = element('div', 'fp-below');
-    left.append(element('h2', '', 'Returns against each other'), this.scatter, this.scatterSays);
-    const scroll = element('div', 'fp-scroll');
-    scroll.append(this.heat);
-    right.append(element('h2', '', 'Correlation by hour, New York, 20 sessions'), scroll);
-    below.append(left, right);
-    this.footer = element('p', 'fp-small');
-    this.credit = element('p', 'fp-small', 'Charts: TradingView Lightweight Charts™ Copyright (c) 2025 TradingView, Inc. https://www.tradingview.com/');
-    this.root.append(top, state, this.notice, frame, below, this.footer, this.credit);
-    this.chart = new PairChart(this.box, this.theme);
-    this.chart.chart.subscribeCrosshairMove((at) => this.follow(at));
-    this.chart.chart.subscribeClick((at) => this.mark(at));
-    this.onKey = (event) => this.key(event);
-    this.root.addEventListener('keydown', this.onKey);
-    this.root.tabIndex = -1;
+    build(this);
   }
 
   async start() {
@@ -135,8 +75,9 @@ class Page {
     const { verdict, heatmap } = await answer.json();
     drawHeatmap(this.heat, heatmap);
     const sign = { FUTURES_LEAD: `${futures} → ${spot}`, SPOT_LEADS: `${spot} → ${futures}` }[verdict?.verdict];
+    const shortly = verdict?.sentence.split(' (')[0].split(': ').at(-1);
     const lead = sign && verdict.lead_seconds !== null ? `${sign} by ${Math.abs(verdict.lead_seconds).toFixed(1)} s` : sign;
-    this.arrow.textContent = lead ?? (verdict ? `no lead: ${verdict.sentence}` : `${futures} ↔ ${spot}: no verdict stored yet`);
+    this.arrow.textContent = lead ?? `${futures} ↔ ${spot}: ${shortly ?? 'no verdict stored yet'}`;
     this.arrow.title = verdict?.sentence ?? '';
   }
 
@@ -150,7 +91,7 @@ class Page {
         break;
       case 'history': if (leg >= 0) { this.bars[leg].replace(message.contract, message.bars); this.dirty.add('all'); } break;
       case 'bar': if (leg >= 0) { this.bars[leg].put(message.contract, message.bar); this.dirty.add('minute'); this.dirty.add(leg); } break;
-      case 'trade': if (leg >= 0) { this.bars[leg].trade(message); this.dirty.add(leg); this.delayOf = message.machine; this.updatedAt = message.time; } break;
+      case 'trade': if (leg >= 0) { this.bars[leg].trade(message); this.trades += message.trades; this.dirty.add(leg); this.delayOf = message.machine; this.updatedAt = message.time; } break;
       case 'quote': if (leg >= 0) { this.quotes[leg] = message; this.dirty.add('legend'); this.delayOf = message.machine; this.updatedAt = message.time; } break;
       case 'health': this.health(message); break;
       default: break;
@@ -186,7 +127,8 @@ class Page {
     const pairs = Object.fromEntries(TIMEFRAMES.map((m) => [m, paired(...finished.map((rows) => aggregate(rows, m)), m)]));
     TIMEFRAMES.forEach((m, i) => this.showPill(this.pills[i], m, pairs[m]));
     const readings = rolling(pairs[this.minutes], WINDOWS[this.minutes]);
-    this.chart.name(label(this.minutes), this.pair);
+    this.captions[2].textContent = `correlation of ${label(this.minutes)} returns, 95 % interval; below 0.2 they diverge`;
+    this.captions[3].textContent = `${this.pair.join(' / ')}, mean ± 2 standard deviations`;
     this.chart.showRolling(readings);
     this.chart.showRatio(ratioBands(pairs[this.minutes]));
     this.readDivergence(this.minutes === 1 ? readings : rolling(pairs[1], WINDOWS[1]));
@@ -295,7 +237,8 @@ class Page {
       return `${this.bars[leg].contract ?? this.pair[leg]}  O ${text(o)}  H ${text(h)}  L ${text(l)}  C ${text(c)}${sides}`;
     });
     const when = this.crosshair ? `${clock(this.crosshair.time * 1000)} (${newYork(this.crosshair.time * 1000)})` : '';
-    this.legend.textContent = [...lines, when].filter(Boolean).join('\n');
+    this.captions[0].textContent = [lines[0], when].filter(Boolean).join('  ');
+    this.captions[1].textContent = lines[1];
   }
 
   connection(state, text) {
@@ -318,9 +261,10 @@ class Page {
   tick() {
     const at = this.marketNow(), { received, lost, opened } = this.feed.counts;
     this.clock.textContent = `${clock(at)} (${newYork(at)})`;
+    this.chart.tops().forEach((top, i) => { this.captions[i].style.top = `${top + 4}px`; });
     const sorted = [...this.delays].sort((a, b) => a - b), p95 = sorted[Math.floor(sorted.length * 0.95)] ?? null;
     this.footer.textContent = `Last update ${this.updatedAt ? clock(this.updatedAt) : '—'}; ${received} messages, ${lost} lost, ${opened} connections; 95 % drawn within ${p95 === null ? '—' : `${p95} ms`}`;
-    Object.assign(this.root.dataset, { received, lost, opened, paints: this.paints, p95: p95 ?? '' });
+    Object.assign(this.root.dataset, { received, lost, opened, paints: this.paints, trades: this.trades, p95: p95 ?? '' });
     if (!this.chosenTheme) this.applyTheme(this.themeOf());
   }
 }
