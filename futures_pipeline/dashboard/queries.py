@@ -176,11 +176,7 @@ def symbols() -> list[str]:
 def rolling_of(
     directory: str, futures: str, spot: str, minutes: int, sessions: int
 ) -> pl.DataFrame:
-    rows = api.get_rolling_correlation(futures, spot, minutes, sessions, data=directory)
-    # The grid goes on to the session's close, and a window outlives its last returns.
-    known = returns_of(directory, futures, spot, minutes, sessions)
-    both = known.drop_nulls(["return_futures", "return_spot"])
-    return rows.filter(pl.col("at") <= both["at"].max())
+    return api.get_rolling_correlation(futures, spot, minutes, sessions, data=directory)
 
 
 def rolling(futures: str, spot: str, minutes: int, sessions: int) -> pl.DataFrame:

@@ -63,11 +63,15 @@ def rolling_correlations(
         ``correlation_adjusted``: had futures moved as they did over the 20 sessions before
         this one; ``variance_ratio``: how much more they did (1 is as usual); null without
         those sessions. A bad tick leaves the windows as soon as the next return shows what
-        it was. No look-ahead.
+        it was. No look-ahead, and of each session no row after the last return of either
+        leg: the grid goes on to the close, also of a session that is under way.
     """
     both = pairs.filter("both_open")
-    wanted = both["session_date"].is_in(list(session_dates)).to_numpy()
-    at = np.flatnonzero(wanted)
+    heard = pl.any_horizontal(pl.col("return_futures", "return_spot").is_not_null())
+    of_sessions = pl.col("session_date").is_in(list(session_dates))
+    is_past = pl.col("at") <= pl.col("at").filter(heard).max().over("session_date")
+    wanted = both.select((of_sessions & is_past).fill_null(False)).to_series()
+    at = np.flatnonzero(wanted.to_numpy())
     x, y = (_numbers(both[column]) for column in ("return_futures", "return_spot"))
     found = _windows(x, y, both["is_undone"].to_numpy(), window, at)
     usual = _usual_variance(both, at)

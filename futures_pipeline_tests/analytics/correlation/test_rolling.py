@@ -106,6 +106,18 @@ def test_a_volatile_driver_is_taken_out(calendar: TradingCalendar) -> None:
     assert early["correlation_adjusted"].null_count() == early.height
 
 
+def test_a_session_under_way_ends_with_its_last_return(calendar: TradingCalendar) -> None:
+    pairs = pair_frame(calendar, 2, 0.6)
+    last, days = pairs["at"][-90], session_dates(pairs)
+    is_past = pl.col("at") <= last
+    under_way = pairs.with_columns(
+        pl.when(is_past).then(name).alias(name) for name in ("return_futures", "return_spot")
+    )
+    assert rolling_correlations(under_way, 60, days)["at"].max() == last
+    one_leg = pairs.with_columns(return_spot=pl.when(is_past).then("return_spot"))
+    assert rolling_correlations(one_leg, 60, days)["at"].max() == pairs["at"][-1]
+
+
 @pytest.mark.parametrize("minutes", sorted(WINDOWS))
 def test_nothing_looks_ahead(calendar: TradingCalendar, minutes: int) -> None:
     pairs = pair_frame(calendar, 22, 0.5, minutes=minutes)
