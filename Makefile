@@ -32,7 +32,7 @@ check: $(READY) ## formatting, lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: $(READY) ## all tests
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 bench: $(READY) ## measurements against other tools
 	$(BIN)/python -m futures_pipeline_tests.bench

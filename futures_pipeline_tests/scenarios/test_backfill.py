@@ -21,7 +21,7 @@ from futures_pipeline_tests.scenarios.conftest import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("hurried")]
+pytestmark = pytest.mark.scenario
 
 START = datetime(2025, 1, 15, 15, 0, tzinfo=UTC)
 CALENDAR = calendar_for(START)

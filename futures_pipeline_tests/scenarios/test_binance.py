@@ -39,7 +39,7 @@ from futures_pipeline_tests.scenarios.conftest import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("hurried")]
+pytestmark = pytest.mark.scenario
 
 START = datetime(2025, 1, 15, 14, 40, 20, tzinfo=UTC)
 STORM_SPEED, STORM_MINUTE = 3.0, timedelta(minutes=1)

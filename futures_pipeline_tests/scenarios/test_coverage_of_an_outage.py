@@ -14,7 +14,7 @@ from futures_pipeline_tests.scenarios.conftest import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("hurried")]
+pytestmark = pytest.mark.scenario
 
 START = datetime(2025, 1, 15, 15, 0, tzinfo=UTC)  # 10:00 New York
 SPEED = 60.0

@@ -8,7 +8,7 @@ from futures_pipeline.simulator.faults.every import FAULTS
 from futures_pipeline_tests.faults.cases import CASES
 from futures_pipeline_tests.faults.matrix import LANES, SPEED, Plan, run
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("hurried")]
+pytestmark = pytest.mark.scenario
 
 
 @pytest.mark.timeout(600)

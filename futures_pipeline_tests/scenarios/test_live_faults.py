@@ -16,7 +16,7 @@ from futures_pipeline_tests.scenarios.conftest import (
 )
 from futures_pipeline_tests.scenarios.test_killed_collector import collecting, lake_of
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("hurried")]
+pytestmark = pytest.mark.scenario
 
 START = datetime(2025, 1, 15, 15, 0, tzinfo=UTC)
 SESSION_OPEN = datetime(2025, 1, 14, 23, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from futures_pipeline.storage.tables import BARS_1M, CRYPTO_SNAPSHOTS, FUTURES_S
 from futures_pipeline_tests.scenarios.conftest import CollectorProcess, Simulator, simulated
 from futures_pipeline_tests.scenarios.test_binance import free_port
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("hurried")]
+pytestmark = pytest.mark.scenario
 
 START = datetime(2025, 1, 15, 14, 40, 20, tzinfo=UTC)
 SPEED = 30.0
