@@ -89,6 +89,9 @@ def demo(  # noqa: PLR0913 - one argument for each option of the command line
     settings = load_settings(config=config, data=data)
     if data is None and "FUTURES_PIPELINE_DATA" not in os.environ:
         settings = settings.model_copy(update={"data": settings.data / "demo"})
+    if recorded:  # bars that are not in the recording would be of another market
+        off = settings.binance.model_copy(update={"enabled": False})
+        settings = settings.model_copy(update={"binance": off})
     writable_directory(settings.data)
     if not 1 <= sessions <= 250:
         raise ConfigurationError("--sessions", sessions, "a number from 1 to 250")

@@ -29,6 +29,7 @@ BEFORE_THE_CLOSE = datetime(2025, 1, 15, 21, 58, 30, tzinfo=UTC)
 YESTERDAYS_BEGIN = datetime(2025, 1, 13, 22, 0, tzinfo=UTC)  # the close before
 THURSDAY, FRIDAY = date(2025, 1, 16), date(2025, 1, 17)
 MONDAY_MORNING = datetime(2025, 1, 13, 1, 0, 20, tzinfo=UTC)
+FRIDAYS_CLOSE = datetime(2025, 1, 10, 22, 0, tzinfo=UTC)
 MONDAY = date(2025, 1, 13)
 
 
@@ -94,9 +95,10 @@ async def test_minutes_go_on_through_the_pause_under_the_next_session(spool: Spo
 
 async def test_the_first_history_of_a_monday_reaches_back_over_the_weekend(spool: Spool) -> None:
     async with exchange_at(MONDAY_MORNING, 60.0) as simulated, simulated.collecting(spool):
-        await eventually(lambda: whole_until(spool, MONDAY_MORNING))
+        await eventually(
+            lambda: minutes_of(spool)[:1] == [FRIDAYS_CLOSE] and whole_until(spool, MONDAY_MORNING)
+        )
 
-    assert minutes_of(spool)[0] == datetime(2025, 1, 10, 22, 0, tzinfo=UTC)  # Friday's close
     assert set(stored(spool, BARS_1M)["session_date"]) == {MONDAY}
 
 
