@@ -98,6 +98,7 @@ class Pipeline:
         from futures_pipeline.orchestration.hosting.once import (
             NEWEST,
             checks_of_runs,
+            end_left_runs,
             materialize_all,
             worst_of,
         )
@@ -114,6 +115,7 @@ class Pipeline:
                 raise PipelineError(self._stuck())
             task = progress.add_task("Assets and checks", total=1)
             self._processes.stop("dagster-daemon")
+            end_left_runs()
             sessions = sorted({part.session_date for part in self._spool.partitions()})
             last = materialize_all(self._settings, sessions[-NEWEST:])
             checks = worst_of([*checks_of_runs(begun), *last])
@@ -159,9 +161,10 @@ class Pipeline:
         while True:
             done, total = lake.sessions_done(wanted)
             progress.update(task, completed=done, total=total)
-            if done == total:
+            is_at_work = lake.is_at_work()
+            if done == total and not is_at_work:
                 return True
-            if done > best or lake.is_at_work():
+            if done > best or is_at_work:
                 best, since = done, time.monotonic()
             if time.monotonic() - since > STUCK_SECONDS:
                 return False

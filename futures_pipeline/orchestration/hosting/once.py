@@ -26,7 +26,7 @@ from futures_pipeline.orchestration.sensors.derived import (
     sessions_to_derive,
 )
 from futures_pipeline.orchestration.sensors.planning import LONGEST_RANGE
-from futures_pipeline.orchestration.sensors.runs import run_request, unfinished_run
+from futures_pipeline.orchestration.sensors.runs import UNFINISHED, run_request, unfinished_run
 from futures_pipeline.orchestration.sensors.spool import INGEST_JOB, sessions_to_ingest
 from futures_pipeline.storage.spool import Partition
 
@@ -101,6 +101,14 @@ def materialize_all(settings: Settings, sessions: Sequence[date]) -> list[CheckO
             outcomes += _executed(definitions.resolve_job_def(job), instance, newest)
         outcomes += _executed(definitions.resolve_job_def(QUALITY_JOB), instance, [])
     return outcomes
+
+
+def end_left_runs() -> None:
+    """End the runs that a stopped daemon left: they hold the places of their tables."""
+    with dg.DagsterInstance.get() as instance:
+        for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+            instance.report_run_canceled(run, message="the daemon was stopped")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def checks_of_runs(since: datetime) -> list[CheckOutcome]:
