@@ -29,7 +29,7 @@ from futures_pipeline_tests.scenarios.conftest import (
 
 pytestmark = pytest.mark.scenario
 
-EVENING = datetime(2025, 2, 7, 22, 30, tzinfo=UTC)  # a Friday: nothing opens for two days
+EVENING = datetime(2025, 2, 8, 1, 30, tzinfo=UTC)  # a Friday, all is shut: two quiet days
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 # Who follows ES by how many seconds. QQQ without NQ and IWM by half a minute only: index pairs
 # that are further apart are a fault of the data, and nothing would be said of them.
