@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from futures_pipeline.analytics.kernels.as_of import NOWHERE, latest_known
+from futures_pipeline.analytics.kernels.compiled import Floats, Integers
 from futures_pipeline.analytics.market_time import (
     UTC_TIME,
     OpenTime,
     market_hours,
+    microseconds,
     require_aware,
     session_table,
     utc_microseconds,
-    with_session,
 )
 from futures_pipeline.analytics.reference_prices import NOT_LIVE, reference_prices
 from futures_pipeline.domain.errors import ConfigurationError, UnknownSymbol
@@ -25,8 +29,14 @@ from futures_pipeline.domain.sessions import Timetable, TradingCalendar
 
 __all__ = ["ChangeSettings", "change_metrics", "market_hours", "reference_prices"]
 
-MICROSECONDS_AN_HOUR = 3_600_000_000.0
+SECOND, HOUR = 1_000_000, 3_600_000_000  # microseconds
+NEVER, BEFORE_ALL = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 METRICS = ("1h", "4h", "overnight", "daily")
+
+# Why a change is unknown, as a number; 0: it is known.
+Codes = NDArray[np.int8]
+REASONS = pl.Series([None, NOT_LIVE, "no_price", "no_observation_before", "stale_observation"])
+KNOWN, IS_NOT_LIVE, NO_PRICE, NO_OBSERVATION, STALE = range(len(REASONS))
 
 CHANGE_SCHEMA: Mapping[str, pl.DataType] = {
     "symbol": pl.String(),
@@ -65,13 +75,12 @@ class ChangeSettings:
         if self.mode not in ("anchored", "literal"):
             raise ConfigurationError("change_mode", self.mode, "anchored or literal")
 
-
-class _Leg(NamedTuple):
-    """An earlier price: the latest observation at or before ``target``, if fresh enough."""
-
-    name: str
-    target: pl.Expr
-    tolerance_seconds: float
+    @property
+    def tolerances_seconds(self) -> tuple[float, float, float]:
+        """Return how old the price of 1 hour, of 4 hours and of the anchor may be."""
+        least = 2 * self.collection_interval_seconds
+        own = (self.tolerance_1h_seconds, self.tolerance_4h_seconds, self.tolerance_anchor_seconds)
+        return max(own[0], least), max(own[1], least), max(own[2], least)
 
 
 DEFAULT_SETTINGS = ChangeSettings()
@@ -119,159 +128,165 @@ def change_metrics(
     """
     require_aware(prices, ("timestamp",))
     clocks = {market: OpenTime(market) for market in {*hours.values(), calendar.globex}}
-    sessions = session_table(calendar, session_dates)
+    sessions = _Sessions.of(session_table(calendar, session_dates))
     observed = prices.with_columns(utc_microseconds("timestamp"))
+    ordered = observed.sort("symbol", "contract", "timestamp")
     parts = [pl.DataFrame(schema=CHANGE_SCHEMA)]
-    for symbol in observed["symbol"].unique().sort():
+    for of_symbol in ordered.partition_by("symbol", maintain_order=True):
+        symbol = of_symbol["symbol"][0]
         if symbol not in hours:
             raise UnknownSymbol(symbol, hours)
-        of_symbol = observed.filter(symbol=symbol).sort("contract", "timestamp")
         market, globex = clocks[hours[symbol]], clocks[calendar.globex]
         parts.append(_symbol_changes(of_symbol, sessions, market, globex, settings))
     return pl.concat(parts)
 
 
+class _Sessions(NamedTuple):
+    """Globex sessions, ascending, in microseconds; place 0 stands for none of them."""
+
+    dates: pl.Series
+    belongs_from: Integers
+    belongs_until: Integers
+    anchor_at: Integers
+    regular_open: Integers
+
+    @classmethod
+    def of(cls, table: pl.DataFrame) -> "_Sessions":
+        """Return the sessions of a ``session_table``; without a regular open it is NEVER."""
+        none = pl.Series([None], dtype=pl.Date())
+        times = (table[name].to_physical().fill_null(NEVER) for name in cls._fields[1:])
+        padded = (np.append(BEFORE_ALL, it.to_numpy()) for it in times)
+        return cls(none.append(table["session_date"]), *padded)
+
+    def take(self, places: Integers) -> "_Sessions":
+        """Return the session of each row."""
+        return _Sessions(self.dates.gather(places), *(times[places] for times in self[1:]))
+
+    def places(self, at: Integers) -> Integers:
+        """Return the session of each moment: after the close before it, up to its own."""
+        place = np.searchsorted(self.belongs_from, at) - 1
+        return np.where(at <= self.belongs_until[place], place, 0)
+
+
+class _Leg(NamedTuple):
+    """Prices at one end of a change, in price units; NaN, or with a reason, where unknown.
+
+    ``seen_at``: when it was observed. ``asked_open``: the open time of the moment asked for.
+    """
+
+    price: Floats
+    reason: Codes
+    seen_at: Integers
+    asked_open: Integers
+
+
+class _Rows(NamedTuple):
+    """One symbol's observations, a contract after the other, and which of them are asked for."""
+
+    at: Integers
+    price: Floats
+    ends: Integers  # after the last observation of each contract
+    asked: Integers
+    market: OpenTime
+
+    @property
+    def now(self) -> Integers:
+        """Return the moments of the rows asked for."""
+        return self.at[self.asked]
+
+    def as_of(self, moments: Integers, tolerance_seconds: float) -> _Leg:
+        """Return the latest known price at or before a moment for each row asked for."""
+        asked_ends = np.searchsorted(self.asked, self.ends)
+        place = latest_known(self.at, self.price, self.ends, moments, asked_ends)
+        seen_at, asked_open = self.at[place], self.market.at(moments)
+        is_old = asked_open - self.market.at(seen_at) > tolerance_seconds * SECOND
+        reason = np.where(is_old, STALE, KNOWN)
+        reason[place == NOWHERE] = NO_OBSERVATION
+        return _Leg(self.price[place], reason, seen_at, asked_open)
+
+
 def _symbol_changes(
     observed: pl.DataFrame,
-    sessions: pl.DataFrame,
+    sessions: _Sessions,
     market: OpenTime,
     globex: OpenTime,
     settings: ChangeSettings,
 ) -> pl.DataFrame:
-    rows = with_session(observed, sessions).sort("contract", "timestamp")
-    priced = observed.filter(pl.col("price").is_not_null()).select(
-        "contract", "price", pl.col("timestamp").alias("seen_at")
-    )
-    priced = priced.with_columns(seen_open=market.at(priced["seen_at"]))
-    for leg in _legs(settings):
-        least = 2 * settings.collection_interval_seconds
-        tolerance = max(leg.tolerance_seconds, least)
-        rows = _with_leg(rows, priced, market, leg._replace(tolerance_seconds=tolerance))
+    """``observed``: one symbol, ascending by contract and timestamp."""
+    at = microseconds(observed["timestamp"])
+    places = sessions.places(at)
+    asked = np.flatnonzero(places)
+    ends = observed["contract"].rle().struct.field("len").cast(pl.Int64).cum_sum().to_numpy()
+    rows = _Rows(at, observed["price"].fill_null(np.nan).to_numpy(), ends, asked, market)
+    kept, own = observed[asked], sessions.take(places[asked])
+    now = _Leg(rows.price[asked], _now_reason(kept), rows.now, market.at(rows.now))
+    anchor = rows.as_of(own.anchor_at, settings.tolerances_seconds[2])
+    legs = _legs(rows, now, anchor, own, settings)
+    changes = (column for name, leg in legs.items() for column in _change(name, *leg))
+    open_since = {name: now.asked_open - legs[name][0].asked_open for name in ("1h", "4h")}
     return (
-        rows.with_columns(_elapsed_hours(rows, globex), *_spans_closure(rows, market))
-        .with_columns(
-            now_reason=_now_reason(),
-            anchor_price=pl.col("price_anchor"),
+        kept.with_columns(
+            *changes,
+            session_date=own.dates,
+            anchor_at=pl.Series(own.anchor_at),
+            anchor_price=pl.Series(np.where(anchor.reason == KNOWN, anchor.price, np.nan)),
+            elapsed_hours=pl.Series((globex.at(rows.now) - globex.at(own.anchor_at)) / HOUR),
+            spans_closure_1h=pl.Series(open_since["1h"] < HOUR),
+            spans_closure_4h=pl.Series(open_since["4h"] < 4 * HOUR),
         )
-        .with_columns(_overnight_end(settings.mode))
-        .with_columns(expr for metric in METRICS for expr in _change(metric, settings.mode))
         .select(pl.col(name).cast(dtype) for name, dtype in CHANGE_SCHEMA.items())
+        .with_columns(pl.col(pl.Float64).fill_nan(None))
     )
 
 
-def _now_reason() -> pl.Expr:
-    unknown = pl.col("price").is_null()
-    return (
-        pl.when(unknown & (pl.col("price_reason") == NOT_LIVE))
-        .then(pl.lit(NOT_LIVE))
-        .when(unknown)
-        .then(pl.lit("no_price"))
-    )
-
-
-def _legs(settings: ChangeSettings) -> list[_Leg]:
-    now = pl.col("timestamp")
-    anchor = settings.tolerance_anchor_seconds
-    legs = [
-        _Leg("1h", now - pl.duration(hours=1), settings.tolerance_1h_seconds),
-        _Leg("4h", now - pl.duration(hours=4), settings.tolerance_4h_seconds),
-        _Leg("anchor", pl.col("anchor_at"), anchor),
-    ]
+def _legs(
+    rows: _Rows, now: _Leg, anchor: _Leg, own: _Sessions, settings: ChangeSettings
+) -> dict[str, tuple[_Leg, _Leg]]:
+    """Return the earlier and the later prices of each metric."""
+    tolerance_1h, tolerance_4h, tolerance = settings.tolerances_seconds
+    legs = {
+        "1h": (rows.as_of(rows.now - HOUR, tolerance_1h), now),
+        "4h": (rows.as_of(rows.now - 4 * HOUR, tolerance_4h), now),
+    }
     if settings.mode == "literal":
-        return [
-            *legs,
-            _Leg("8h", now - pl.duration(hours=8), anchor),
-            _Leg("24h", now - pl.duration(hours=24), anchor),
-        ]
-    return [*legs, _Leg("open", pl.min_horizontal("regular_open", "timestamp"), anchor)]
+        night, day = (rows.as_of(rows.now - back * HOUR, tolerance) for back in (8, 24))
+        return {**legs, "overnight": (night, now), "daily": (day, now)}
+    at_open = rows.as_of(np.minimum(own.regular_open, rows.now), tolerance)
+    until_open = _until_open(now, at_open, own)
+    return {**legs, "overnight": (anchor, until_open), "daily": (anchor, now)}
 
 
-def _with_leg(
-    rows: pl.DataFrame, priced: pl.DataFrame, market: OpenTime, leg: _Leg
-) -> pl.DataFrame:
-    """Add ``price_<leg>``, ``leg_reason_<leg>``, ``target_open_<leg>`` and ``seen_at_<leg>``.
-
-    ``rows`` and ``priced`` are ascending by contract and time; targets keep that order.
-    """
-    rows = rows.with_columns(target=leg.target)
-    rows = rows.with_columns(target_open=market.at(rows["target"]))
-    found = rows.join_asof(
-        priced.rename({"price": "leg_price"}),
-        left_on="target",
-        right_on="seen_at",
-        by="contract",
-        strategy="backward",
-        check_sortedness=False,  # polars cannot check it within groups; sorted by the caller
-        coalesce=False,
-    )
-    too_old = pl.col("target_open") - pl.col("seen_open") > leg.tolerance_seconds * 1_000_000
+def _now_reason(rows: pl.DataFrame) -> Codes:
+    unknown = pl.col("price").is_null()
     reason = (
-        pl.when(pl.col("leg_price").is_null())
-        .then(pl.lit("no_observation_before"))
-        .when(too_old)
-        .then(pl.lit("stale_observation"))
+        pl.when(unknown & (pl.col("price_reason") == NOT_LIVE))
+        .then(IS_NOT_LIVE)
+        .when(unknown)
+        .then(NO_PRICE)
+        .otherwise(KNOWN)
     )
-    return (
-        found.with_columns(leg_reason=reason)
-        .with_columns(leg_price=pl.when(pl.col("leg_reason").is_null()).then("leg_price"))
-        .rename(
-            {
-                "leg_price": f"price_{leg.name}",
-                "leg_reason": f"leg_reason_{leg.name}",
-                "target_open": f"target_open_{leg.name}",
-                "seen_at": f"seen_at_{leg.name}",
-            }
-        )
-        .drop("target", "seen_open")
-    )
+    return rows.select(reason).to_series().to_numpy()
 
 
-def _overnight_end(mode: str) -> list[pl.Expr]:
-    """Return the later price of the overnight change: the row's own until the regular open.
+def _until_open(now: _Leg, at_open: _Leg, own: _Sessions) -> _Leg:
+    """Return the later end of the overnight change: the row's own price until the open.
 
     After it, the price as of the open. A market that first trades at the open (an index)
     has no overnight price; the close before would pass as one and show a change of 0.
     """
-    if mode == "literal":
-        return [pl.col("price").alias("end_price"), pl.col("now_reason").alias("end_reason")]
-    is_live = pl.col("now_reason").ne_missing(pl.lit(NOT_LIVE))
-    is_frozen = (pl.col("timestamp") >= pl.col("regular_open")).fill_null(False) & is_live
-    is_earlier_session = pl.col("seen_at_open") <= pl.col("belongs_from")
-    reason = pl.coalesce(
-        "leg_reason_open", pl.when(is_earlier_session).then(pl.lit("stale_observation"))
+    is_frozen = (now.seen_at >= own.regular_open) & (now.reason != IS_NOT_LIVE)
+    is_of_before = (at_open.reason == KNOWN) & (at_open.seen_at <= own.belongs_from)
+    return now._replace(
+        price=np.where(is_frozen, at_open.price, now.price),
+        reason=np.where(is_frozen, np.where(is_of_before, STALE, at_open.reason), now.reason),
     )
-    end_reason = pl.when(is_frozen).then(reason).otherwise("now_reason")
-    return [
-        pl.when(is_frozen).then("price_open").otherwise("price").alias("end_price"),
-        end_reason.alias("end_reason"),
-    ]
 
 
-def _change(metric: str, mode: str) -> list[pl.Expr]:
-    literal = {"overnight": "8h", "daily": "24h"}
-    anchored = {"overnight": "anchor", "daily": "anchor"}
-    leg = (literal if mode == "literal" else anchored).get(metric, metric)
-    frozen = metric == "overnight"
-    end = pl.col("end_price" if frozen else "price")
-    reason = pl.coalesce("end_reason" if frozen else "now_reason", f"leg_reason_{leg}")
-    change = pl.when(reason.is_null()).then(end - pl.col(f"price_{leg}"))
-    return [
-        change.alias(f"change_{metric}"),
-        (change / pl.col(f"price_{leg}")).alias(f"return_{metric}"),
-        reason.alias(f"reason_{metric}"),
-    ]
-
-
-def _elapsed_hours(rows: pl.DataFrame, globex: OpenTime) -> pl.Series:
-    elapsed = globex.at(rows["timestamp"]) - globex.at(rows["anchor_at"])
-    return (elapsed / MICROSECONDS_AN_HOUR).alias("elapsed_hours")
-
-
-def _spans_closure(rows: pl.DataFrame, market: OpenTime) -> list[pl.Series]:
-    open_now = market.at(rows["timestamp"])
-    return [
-        ((open_now - rows[f"target_open_{hours}h"]) < hours * MICROSECONDS_AN_HOUR).alias(
-            f"spans_closure_{hours}h"
-        )
-        for hours in (1, 4)
-    ]
+def _change(metric: str, earlier: _Leg, later: _Leg) -> tuple[pl.Series, pl.Series, pl.Series]:
+    reason = np.where(later.reason == KNOWN, earlier.reason, later.reason)
+    change = np.where(reason == KNOWN, later.price - earlier.price, np.nan)
+    return (
+        pl.Series(f"change_{metric}", change),
+        pl.Series(f"return_{metric}", change / earlier.price),
+        REASONS.gather(reason).alias(f"reason_{metric}"),
+    )

@@ -10,12 +10,14 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from futures_pipeline.domain.errors import CalendarError
 from futures_pipeline.domain.instruments import Kind
 from futures_pipeline.domain.sessions import Session, Timetable, TradingCalendar
 
 UTC_TIME = pl.Datetime("us", "UTC")
+Microseconds = NDArray[np.int64]
 
 SESSION_SCHEMA = {
     "session_date": pl.Date(),
@@ -61,6 +63,11 @@ def utc_microseconds(column: str) -> pl.Expr:
     return pl.col(column).cast(UTC_TIME)
 
 
+def microseconds(moments: pl.Series) -> Microseconds:
+    """Return a column of UTC_TIME without nulls as microseconds since 1970."""
+    return moments.to_physical().to_numpy().astype(np.int64, copy=False)
+
+
 def require_aware(frame: pl.DataFrame, columns: Sequence[str]) -> None:
     """Refuse a frame whose time columns carry no time zone.
 
@@ -78,22 +85,22 @@ class OpenTime:
     """How long one market has been open, as a number that grows only while it is open."""
 
     def __init__(self, market: Timetable) -> None:
-        self._opens = _microseconds([session.opens_at for session in market.sessions])
-        closes = _microseconds([session.closes_at for session in market.sessions])
-        self._lengths = closes - self._opens
-        self._before = np.cumsum(self._lengths) - self._lengths
+        edges = [edge for it in market.sessions for edge in (it.opens_at, it.closes_at)]
+        self._edges = microseconds(pl.Series(edges, dtype=UTC_TIME))
+        lengths = np.diff(self._edges)
+        lengths[1::2] = 0  # closed
+        self._open_for = np.concatenate([[0], np.cumsum(lengths)])
 
-    def at(self, moments: pl.Series) -> pl.Series:
+    def at(self, moments: Microseconds) -> Microseconds:
         """Return the microseconds of open time from the first session to each moment.
 
         The difference of two readings is the open time between them, as in
-        ``Timetable.open_seconds``. ``moments``: Datetime("us", "UTC"), in any order,
-        without nulls. Flat before the first and after the last loaded session.
+        ``Timetable.open_seconds``. ``moments``: microseconds since 1970, UTC, in any order;
+        quickest in ascending order. Flat before the first and after the last loaded session.
         """
-        at = moments.to_physical().to_numpy()
-        index = np.searchsorted(self._opens, at, side="right") - 1
-        inside = np.clip(at - self._opens[index], 0, self._lengths[index])
-        return pl.Series(np.where(index < 0, 0, self._before[index] + inside), dtype=pl.Int64)
+        # Exact: microseconds of these centuries fit a double, and every slope is 0 or 1.
+        readings: Microseconds = np.interp(moments, self._edges, self._open_for).astype(np.int64)
+        return readings
 
 
 def session_table(calendar: TradingCalendar, session_dates: Sequence[date]) -> pl.DataFrame:
@@ -154,7 +161,3 @@ def _require_loaded(day: date, globex: Timetable) -> None:
             f"session {day}: the loaded {globex.name} calendar has {first}..{last}; "
             "load a wider calendar"
         )
-
-
-def _microseconds(moments: Sequence[object]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return pl.Series(moments, dtype=UTC_TIME).to_physical().to_numpy().astype(np.int64)

@@ -11,6 +11,7 @@ from futures_pipeline.analytics.market_time import (
     UTC_TIME,
     OpenTime,
     market_hours,
+    microseconds,
     session_table,
     with_session,
     without_pauses,
@@ -41,7 +42,7 @@ def column(moments: list[datetime]) -> pl.Series:
 
 @given(st.sampled_from(TIMETABLES), MOMENTS)
 def test_open_time_equals_open_seconds(market: Timetable, moments: list[datetime]) -> None:
-    readings = OpenTime(market).at(column(moments)).to_list()
+    readings = OpenTime(market).at(microseconds(column(moments))).tolist()
     for moment, reading in zip(moments[1:], readings[1:], strict=True):
         expected = market.open_seconds(moments[0], moment)
         assert (reading - readings[0]) / 1e6 == pytest.approx(expected, abs=1e-5)
@@ -51,7 +52,9 @@ def test_open_time_equals_open_seconds(market: Timetable, moments: list[datetime
 def test_open_time_stands_still_outside_the_calendar(market: Timetable) -> None:
     start, end = market.sessions[0].opens_at, market.sessions[-1].closes_at
     day = timedelta(days=9)
-    readings = OpenTime(market).at(column([start - day, start, end, end + day])).to_list()
+    readings = (
+        OpenTime(market).at(microseconds(column([start - day, start, end, end + day]))).tolist()
+    )
     total = sum((s.closes_at - s.opens_at).total_seconds() for s in market.sessions)
     assert readings == [0, 0, total * 1e6, total * 1e6]
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from futures_pipeline_tests.bench.analysis import analysis_jobs
 from futures_pipeline_tests.bench.decisions import decision_jobs
-from futures_pipeline_tests.bench.jobs import change_jobs, commit_jobs, latest_jobs
+from futures_pipeline_tests.bench.jobs import as_of_jobs, change_jobs, commit_jobs, latest_jobs
 from futures_pipeline_tests.bench.lake_jobs import lake_jobs
 from futures_pipeline_tests.bench.option_lake import option_lake_jobs
 from futures_pipeline_tests.bench.options import option_jobs
@@ -28,7 +28,11 @@ def main(only: str, years: float) -> None:
     screen = Table("Job", "Tool", "CPU ms", "Wall ms", "Peak MB", "CPU against ours")
     with TemporaryDirectory() as directory:
         groups = {
-            "changes": lambda: change_jobs(sessions=(2, 20)),
+            "changes": lambda: [
+                *change_jobs(sessions=(2, 20)),
+                *as_of_jobs(3_500_000, "polars join_asof by", "DuckDB ASOF"),
+                *as_of_jobs(35_000_000, "polars join_asof by"),
+            ],
             "commits": lambda: [
                 *commit_jobs(Path(directory), commits=(30, 300)),
                 *latest_jobs(Path(directory)),

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
 from deltalake import write_deltalake
 
 from futures_pipeline.analytics.changes import change_metrics, market_hours, reference_prices
+from futures_pipeline.analytics.kernels.as_of import latest_known
 from futures_pipeline.domain.calendar import load_calendar
 from futures_pipeline.domain.instruments import UNIVERSE, select_instruments
 from futures_pipeline.domain.sessions import TradingCalendar
@@ -119,6 +121,66 @@ def change_jobs(sessions: Sequence[int]) -> list[Titled]:
         )
         for count in sessions
     ]
+
+
+def as_of_jobs(rows: int, *others: str) -> list[Titled]:
+    """The price 1, 4, 16 and 24 hours before each of many minutes, for ten contracts."""
+
+    def minutes() -> pl.DataFrame:
+        """Return minutes with one in ten missing."""
+        random = np.random.default_rng(6)
+        steps = random.choice([1, 2], (10, rows // 10), p=[0.9, 0.1]).cumsum(axis=1)
+        prices = 100 + random.normal(size=steps.shape).cumsum(axis=1) * 0.01
+        contract = pl.Series([f"C{i}" for i in range(10)], dtype=pl.Categorical)
+        return pl.DataFrame(
+            {
+                "contract": contract.gather(np.repeat(np.arange(10), rows // 10)),
+                "at": pl.Series(steps.ravel() * 60_000_000).cast(pl.Datetime("us")),
+                "price": prices.ravel(),
+            }
+        )
+
+    def ours() -> Job:
+        frame = minutes()
+        at = frame["at"].to_physical().to_numpy().reshape(10, -1)
+        price = frame["price"].to_numpy().reshape(10, -1)
+        end = np.array([at.shape[1]])
+        latest_known(at[0, :9], price[0, :9], np.array([9]), at[0, :9], np.array([9]))  # compiles
+        back = [int(lag[:-1]) * 3_600_000_000 for lag in LAGS]
+        return lambda: [
+            latest_known(seen, values, end, seen - lag, end)
+            for seen, values in zip(at, price, strict=True)
+            for lag in back
+        ]
+
+    def with_polars() -> Job:
+        frame = minutes()
+        earlier = frame.rename({"price": "before"})
+
+        def job() -> object:
+            for lag in LAGS:  # one at a time, as memory would not hold all
+                frame.with_columns(target=pl.col("at").dt.offset_by(f"-{lag}")).join_asof(
+                    earlier,
+                    left_on="target",
+                    right_on="at",
+                    by="contract",
+                    check_sortedness=False,
+                )
+            return None
+
+        return job
+
+    def with_duckdb() -> Job:
+        database = duckdb.connect()
+        database.register("given", minutes().with_columns(pl.col("contract").cast(pl.String)))
+        database.execute("CREATE TABLE rows AS SELECT * FROM given")
+        query = """SELECT count(e.price) FROM rows r ASOF LEFT JOIN rows e
+            ON r.contract = e.contract AND r.at - INTERVAL {} HOUR >= e.at"""
+        return lambda: [database.execute(query.format(lag[:-1])).fetchall() for lag in LAGS]
+
+    rivals = {"polars join_asof by": with_polars, "DuckDB ASOF": with_duckdb}
+    chosen = {name: rivals[name] for name in others}
+    return [(f"As-of, 4 horizons, {rows:,} rows", {"ours": ours, **chosen})]
 
 
 def quotes(at: datetime) -> pl.DataFrame:

@@ -88,12 +88,8 @@ def _centre(values: Floats, out: Floats) -> Integers:
     """Write the values less their mean, 0 for NaN; return the places of the NaN."""
     count, total = 0, 0.0
     for session in range(values.shape[0]):
-        part = 0.0
-        for minute in range(values.shape[1]):
-            value = values[session, minute]
-            if not np.isnan(value):
-                part += value
-                count += 1
+        counted, part = _known(values[session])
+        count += counted
         total += part
     mean = total / max(count, 1)
     gaps = np.empty((2, values.size - count), dtype=np.int64)
@@ -109,6 +105,27 @@ def _centre(values: Floats, out: Floats) -> Integers:
             else:
                 out[session, minute] = value - mean
     return gaps
+
+
+@compiled
+def _known(values: Floats) -> tuple[int, float]:
+    """Return how many values are no NaN, and their sum.
+
+    In eight sums side by side: one alone would wait for each addition before the next.
+    """
+    sums, counts = np.zeros(8), np.zeros(8)
+    eights = len(values) // 8 * 8
+    for begin in range(0, eights, 8):
+        for lane in range(8):
+            value = values[begin + lane]
+            is_gap = np.isnan(value)
+            sums[lane] += 0.0 if is_gap else value
+            counts[lane] += 0.0 if is_gap else 1.0
+    for value in values[eights:]:
+        if not np.isnan(value):
+            sums[0] += value
+            counts[0] += 1.0
+    return int(counts.sum()), sums.sum()
 
 
 @compiled

@@ -11,6 +11,7 @@ import polars as pl
 from futures_pipeline.analytics.market_time import (
     UTC_TIME,
     OpenTime,
+    microseconds,
     require_aware,
     session_table,
     utc_microseconds,
@@ -134,7 +135,7 @@ def _sampled(observed: pl.DataFrame, grid: pl.DataFrame, market: OpenTime) -> pl
         check_sortedness=False,
     ).with_columns(
         age=pl.col("at") - pl.col("timestamp"),
-        open_time=market.at(wanted["at"]),
+        open_time=pl.Series(market.at(microseconds(wanted["at"]))),
     )
 
 

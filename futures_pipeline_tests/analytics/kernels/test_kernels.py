@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from futures_pipeline.analytics.kernels.as_of import NOWHERE, latest_known
 from futures_pipeline.analytics.kernels.lag_products import (
     centred,
     lag_products,
@@ -150,3 +151,25 @@ def test_overlap_sums_are_those_of_all_pairs_of_changes(seed: int, nx: int, ny: 
     shifts = np.arange(-35, 36)
     expected = [obvious_overlap_sum(x_at, x, y_at, y, shift) for shift in shifts]
     np.testing.assert_allclose(overlap_sums(x_at, x, y_at, y, shifts), expected, atol=1e-12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(0, 30))
+def test_the_latest_known_is_that_of_a_search_through_the_run(
+    seed: int, runs: int, most: int
+) -> None:
+    """Runs may be empty on either side; moments meet observations exactly one time in three."""
+    random = np.random.default_rng(seed)
+    seen, asked = (random.integers(0, most + 1, runs) for _ in range(2))
+    seen_ends, asked_ends = np.cumsum(seen), np.cumsum(asked)
+    seen_at = np.concatenate([np.sort(random.integers(0, 3 * most + 1, n)) for n in seen])
+    asked_at = np.concatenate([np.sort(random.integers(0, 3 * most + 1, n)) for n in asked])
+    values = np.where(random.random(len(seen_at)) < 0.3, np.nan, 1.0)
+    expected = []
+    for run in range(runs):
+        own = range(seen_ends[run] - seen[run], seen_ends[run])
+        for moment in asked_at[asked_ends[run] - asked[run] : asked_ends[run]]:
+            usable = [at for at in own if seen_at[at] <= moment and values[at] == 1.0]
+            expected.append(usable[-1] if usable else NOWHERE)
+    found = latest_known(seen_at, values, seen_ends, asked_at, asked_ends)
+    assert found.tolist() == expected
