@@ -30,8 +30,7 @@ def main(only: str, years: float) -> None:
         groups = {
             "changes": lambda: [
                 *change_jobs(sessions=(2, 20)),
-                *as_of_jobs(3_500_000, "polars join_asof by", "DuckDB ASOF"),
-                *as_of_jobs(35_000_000, "polars join_asof by"),
+                *as_of_jobs(),
             ],
             "commits": lambda: [
                 *commit_jobs(Path(directory), commits=(30, 300)),

@@ -105,7 +105,7 @@ def soak_sheet(verdict: Verdict, hours: float) -> Sheet:
             "never" if run.healing_seconds is None else f"{run.healing_seconds:.0f} machine seconds"
         ),
         "memory": f"{sparkline(memory)} {memory[0]:.0f} to {memory[-1]:.0f} MB, at most "
-        f"{max(memory):.0f}; second half {verdict.growth_mb_a_session:+.1f} MB a session",
+        f"{max(memory):.0f}; second half {verdict.growth_mb:+.1f} MB",
         "open files": f"{min(it.files for it in later)} to {max(it.files for it in later)}",
         "tasks": f"{tasks[0]} to {tasks[-1]}" if tasks else "not told",
     }
