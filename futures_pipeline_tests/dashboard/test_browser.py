@@ -19,6 +19,7 @@ from futures_pipeline.analytics.correlation.estimate import correlate
 from futures_pipeline.dashboard.views import PAGES
 from futures_pipeline_tests.dashboard import filled
 from futures_pipeline_tests.dashboard.feed import NOW, Feed, planted
+from futures_pipeline_tests.dashboard.scripts import LISTEN, TOO_WIDE
 from futures_pipeline_tests.dashboard.serving import Dashboard, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -27,10 +28,6 @@ FLAGS = [
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
 ]
 BACKGROUNDS = {"dark": "rgb(19, 23, 34)", "light": "rgb(255, 255, 255)"}
-# What reaches beyond the screen and does not scroll in a frame of its own.
-TOO_WIDE = """[...document.querySelectorAll('#live *')].filter(e =>
-  e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.fp-scroll, .fp-chart')
-).map(e => e.tagName + ' ' + e.className + ' ' + e.textContent.slice(0, 40))"""
 pytestmark = [
     pytest.mark.scenario,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
@@ -194,7 +191,11 @@ def test_a_divergence_is_told_once_and_only_when_it_begins(
     before = {symbol: bars[:-60] for symbol, bars in together.items()}
     monkeypatch.setattr(feed, "bars", before)
     found = visit()
+    found.page.context.grant_permissions(["notifications"])
+    found.page.add_init_script(LISTEN)
     live(found, dashboard)
+    for name in ("Notify", "Sound"):  # the latter sounds at once, to be heard before it matters
+        found.page.get_by_role("button", name=name).click()
     badge = found.page.locator(".fp-pill").nth(4)
     expect(badge).to_contain_text("no divergence")
     for minute in range(-60, 0):
@@ -207,6 +208,9 @@ def test_a_divergence_is_told_once_and_only_when_it_begins(
     alarms = found.page.locator("#live").get_attribute("data-alarms")
     assert alarms in ("1", "2")  # it began as minor, or was major at once
     expect(found.page.locator(".fp-notice")).to_contain_text("BTC/USDT and ES: major divergence")
+    told, sounds = found.page.evaluate("[window.told, window.sounds]")
+    assert (str(len(told)), told[-1]) == (alarms, "BTC/USDT and ES: major divergence")
+    assert sounds == 2 * (1 + len(told))  # two tones each
 
 
 def test_it_comes_back_when_the_collector_does(
