@@ -1,5 +1,6 @@
 """Settings are refused early, with the key, the value and what is allowed."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,24 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
     assert (settings.gateway.port, settings.gateway.client_id) == (4001, 3)
     assert settings.collection.symbols == ("ES",)
+
+
+def test_every_variable_that_a_person_is_told_of_is_taken() -> None:
+    root = Path(__file__).parents[1]
+    pages = [root / "README.md", *root.glob("docs/*.md"), *root.glob("futures_pipeline/**/*.py")]
+    text = "".join(page.read_text() for page in pages)
+    names = set(re.findall(r"FUTURES_PIPELINE_(?!_)[A-Z_]*[A-Z]", text))
+    assert {"FUTURES_PIPELINE_ALERT_URLS", "FUTURES_PIPELINE_DATA"} < names
+    assert [name for name in names if "environment variable" in refusal(name)] == []
+
+
+def refusal(variable: str) -> str:
+    """Return what a value that many variables do not allow is answered with."""
+    try:
+        load_settings(environment={variable: "1"})
+    except PipelineError as error:
+        return str(error)
+    return ""
 
 
 def test_lists_and_pairs_can_come_from_the_environment() -> None:

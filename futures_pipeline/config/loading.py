@@ -20,7 +20,7 @@ from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryErro
 PREFIX = "FUTURES_PIPELINE_"
 CONFIG_FILE = "futures_pipeline.toml"
 # Variables that are no key of the file.
-OTHER_VARIABLES = frozenset({"DATA", "CONFIG", "CLOCK", "RECORDED_DATA"})
+OTHER_VARIABLES = frozenset({"DATA", "CONFIG", "CLOCK", "RECORDED_DATA", "ALERT_URLS"})
 # The tables of the file: those fields of Settings that are sections.
 SECTIONS = tuple(
     name for name, field in Settings.model_fields.items() if isinstance(field.default, Section)
