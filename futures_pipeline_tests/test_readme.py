@@ -1,4 +1,4 @@
-"""What the README tells a new user to type exists."""
+"""What the README, the documents and the product's own words tell a user to type exists."""
 
 import re
 from pathlib import Path
@@ -15,6 +15,15 @@ def test_every_command_of_the_readme_exists() -> None:
     named = set(re.findall(r"futures-pipeline ([a-z-]+)", README))
 
     assert {"demo", "run", "collect", "doctor", "backfill", "coverage", "simulate"} <= named
+    assert named <= set(COMMANDS)
+
+
+def test_every_command_that_is_spoken_of_exists() -> None:
+    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("futures_pipeline/**/*.py")]
+    text = "".join(page.read_text() for page in pages)
+    named = set(re.findall(r"futures-pipeline ([a-z][a-z-]+)(?= |`|'|\\.|$)", text, re.MULTILINE))
+
+    assert {"alerts", "lake", "queue", "receipt"} <= named
     assert named <= set(COMMANDS)
 
 

@@ -7,6 +7,7 @@ import click
 
 # Name, package and one line of help; module and function have the command's name, with _ for -.
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "alerts": ("inspecting", "Show what is wrong and who was told; try the way to them."),
     "assess": ("deciding", "Say who leads a pair, how sure that is, and what it is worth."),
     "backfill": ("filling", "Fetch missing one-minute bars of past days."),
     "brief": ("deciding", "Print the morning brief of a day, or make it anew."),

@@ -21,6 +21,12 @@ RECORDED = Path(
     os.environ.get("FUTURES_PIPELINE_RECORDED_DATA", Path(__file__).parents[3] / "shared" / "data")
 )
 WITHIN_SECONDS = 420
+# Nobody listens there, so each alert of the look is tried, refused and told of.
+SECRETS = {
+    "FUTURES_PIPELINE_ALERT_URLS": "json://127.0.0.1:9/secret-canary-path?token=secret-canary",
+    "SECRET_OF_ANOTHER_PROGRAM": "secret-canary-of-the-environment",
+}
+ACCOUNT = "DU1234567"  # what the simulator says when a client connects
 VALUES = ("open", "high", "low", "close", "volume")
 
 
@@ -35,6 +41,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     answer = subprocess.run(
         [sys.executable, "-m", "futures_pipeline", "demo", "--once", *files, *options],
         capture_output=True,
+        env={**os.environ, **SECRETS},
         text=True,
         check=False,
         timeout=WITHIN_SECONDS,
@@ -90,6 +97,17 @@ def test_every_recorded_bar_is_there_once_and_none_is_invented(
     # Of the session under way there is what the clock had reached, and nothing else.
     unknown = stored.join(recorded, on=[*key, *VALUES], how="anti")
     assert unknown.is_empty()
+
+
+def test_no_secret_and_no_account_is_written_down(collected: tuple[Path, str]) -> None:
+    """Logs, run configuration, the databases of Dagster and of the collector, Delta metadata."""
+    data, said = collected
+    hidden = [word.encode() for word in ("secret-canary", ACCOUNT)]
+    files = [path for path in data.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert [it for it in files if any(word in it.read_bytes() for word in hidden)] == []
+    assert "secret-canary" not in said
+    assert ACCOUNT not in said
 
 
 def test_one_hour_changes_equal_a_recomputation_from_the_bars(
