@@ -41,10 +41,11 @@ def test_every_option_of_the_readme_exists() -> None:
 
 
 def known_options(command: str) -> set[str]:
-    """Return the long options of a command."""
+    """Return the long options of a command and of those below it."""
     found = cli.get_command(click.Context(cli), command)
     assert found is not None
-    return {option for parameter in found.params for option in parameter.opts}
+    below = found.commands.values() if isinstance(found, click.Group) else []
+    return {option for one in (found, *below) for it in one.params for option in it.opts}
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
