@@ -31,6 +31,7 @@ class Simulator:
     port: int
     control_port: int
     variables: dict[str, str]
+    pid: int
 
     def command(self, **request: Any) -> dict[str, Any]:
         """Send one command to the control port and return its acknowledgement."""
@@ -68,7 +69,7 @@ def simulated(start: datetime, speed: float, symbols: str, *options: str) -> Ite
         assert select.select([child.stdout], [], [], READY_SECONDS)[0], "the simulator is mute"
         ready = json.loads(child.stdout.readline())
         port = {"FUTURES_PIPELINE_GATEWAY_PORT": str(ready["port"])}
-        yield Simulator(ready["port"], ready["control_port"], {**variables, **port})
+        yield Simulator(ready["port"], ready["control_port"], {**variables, **port}, child.pid)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(READY_SECONDS)

@@ -19,6 +19,7 @@ from futures_pipeline.orchestration.hosting.home import (
     webserver_command,
 )
 from futures_pipeline_tests.scenarios.conftest import environment, wait_until
+from futures_pipeline_tests.scenarios.sockets import listening, members
 
 pytestmark = pytest.mark.scenario
 
@@ -87,19 +88,6 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def members(group: int) -> list[int]:
-    """Return the living processes of a process group."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except (OSError, ValueError):
-            continue
-        if entry.name.isdecimal() and int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
 def test_programs_and_the_ui_itself_pass(webserver: Webserver) -> None:
     own = f"http://127.0.0.1:{webserver.port}"
     assert webserver.status("POST", "/graphql") == 200
@@ -120,23 +108,4 @@ def test_other_sites_are_refused(webserver: Webserver) -> None:
 
 def test_only_the_guarded_port_listens(webserver: Webserver) -> None:
     """The code server talks over a UNIX socket, so one TCP port is all there is."""
-    assert listening(webserver.pid) == {("127.0.0.1", webserver.port)}
-
-
-def listening(group: int) -> set[tuple[str, int]]:
-    """Return the TCP addresses on which the processes of a group listen."""
-    inodes = {
-        os.readlink(descriptor).removeprefix("socket:[").removesuffix("]")
-        for pid in members(group)
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir()
-        if descriptor.is_symlink() and os.readlink(descriptor).startswith("socket:")
-    }
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                address, port = fields[1].split(":")
-                local = "127.0.0.1" if address == "0100007F" else address
-                found.add((local, int(port, 16)))
-    return found
+    assert listening(members(webserver.pid)) == {("127.0.0.1", webserver.port)}

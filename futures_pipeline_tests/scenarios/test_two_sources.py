@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from futures_pipeline.storage.spool import Spool
 from futures_pipeline.storage.tables import BARS_1M, CRYPTO_SNAPSHOTS, FUTURES_SNAPSHOTS
 from futures_pipeline_tests.scenarios.conftest import CollectorProcess, Simulator, simulated
+from futures_pipeline_tests.scenarios.sockets import listening as open_doors
 from futures_pipeline_tests.scenarios.test_binance import free_port
 
 pytestmark = pytest.mark.scenario
@@ -101,6 +102,9 @@ async def test_both_sources_are_told_live_and_either_may_be_down(data: Path) -> 
                 *(of(kind, symbol) for kind in ("trade", "quote") for symbol in (ES, BTC)),
                 *(filled(symbol) for symbol in (ES, BTC)),
             )
+            doors = open_doors([simulator.pid, collector.pid])
+            assert len(doors) == 4  # gateway, control, Binance, feed
+            assert {host for host, _ in doors} == {"127.0.0.1"}
             await fault(simulator, name="binance_refuse")
             await fault(simulator, name="binance_1001")
             heard += await until(recv, sockets("up", "down"))
