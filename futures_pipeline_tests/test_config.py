@@ -1,12 +1,14 @@
 """Settings are refused early, with the key, the value and what is allowed."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from futures_pipeline.config import load_settings, writable_directory
+from futures_pipeline.config.loading import SECTIONS
 from futures_pipeline.domain.errors import (
     ConfigurationError,
     DataDirectoryError,
@@ -76,6 +78,10 @@ def test_lists_and_pairs_can_come_from_the_environment() -> None:
         ("[collection]\nsnapshot_interval_seconds = 0\n", ["snapshot_interval_seconds", "0"]),
         ("[collection]\nsnapshot_interval_seconds = nan\n", ["snapshot_interval_seconds", "nan"]),
         ('[collection.front_month]\nES = "NQH6"\n', ["front_month", "a contract of ES"]),
+        ('[collection.front_month]\nSPY = "SPYH6"\n', ["front_month", "SPY has none"]),
+        ("[collection]\nsymbols = []\n", ["collection.symbols", "one or more"]),
+        ("[gateway]\nport = true\n", ["gateway.port", "True", "neither true nor false"]),
+        ("[options.dividends.SPY]\n2025-03-21 = nan\n", ["options.dividends", "above 0"]),
     ],
 )
 def test_a_bad_file_is_refused_with_key_value_and_remedy(
@@ -136,14 +142,46 @@ def test_refusals_are_one_sentence_errors() -> None:
 
 def test_the_documentation_names_every_key() -> None:
     page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
-    settings = load_settings(environment={})
+    keys = {f"`{section}.{key}`" for section, key, _ in every_key()}
+    assert len(keys) > 30
+    assert [key for key in keys if key not in page] == []
 
-    for section in ("gateway", "collection", "dagster"):
-        for key in (
-            getattr(settings, section).model_fields_set
-            or type(getattr(settings, section)).model_fields
-        ):
-            assert f"`{section}.{key}`" in page
+
+def test_every_key_can_come_from_the_environment() -> None:
+    """Each with its usual value, written as the page says."""
+    usual = load_settings(environment={})
+    variables = {
+        f"FUTURES_PIPELINE_{section}_{key}".upper(): as_text(value)
+        for section, key, value in every_key()
+    }
+    assert load_settings(environment=variables) == usual
+
+
+def every_key() -> Iterator[tuple[str, str, object]]:
+    """Yield the keys of all tables with their usual values."""
+    settings = load_settings(environment={})
+    for section in SECTIONS:
+        table = getattr(settings, section)
+        for key in type(table).model_fields:
+            yield section, key, getattr(table, key)
+
+
+def as_text(value: object) -> str:
+    """Return a value as a variable has it."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return ",".join(f"{key}={held}" for key, held in value.items())
+    return str(value)
+
+
+def test_dividends_can_come_from_the_environment() -> None:
+    text = "SPY:2025-03-21=1.70, SPY:2025-06-20=1.76,IWM:2025-03-18=0.5"
+    options = load_settings(environment={"FUTURES_PIPELINE_OPTIONS_DIVIDENDS": text}).options
+    assert options.dividends == {
+        "SPY": {date(2025, 3, 21): 1.70, date(2025, 6, 20): 1.76},
+        "IWM": {date(2025, 3, 18): 0.5},
+    }
 
 
 def test_a_front_month_that_is_no_pair_is_refused() -> None:

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from futures_pipeline.config.section import Port, Section
 from futures_pipeline.domain.contracts import parse_local_symbol
-from futures_pipeline.domain.instruments import UNIVERSE, select_instruments
+from futures_pipeline.domain.instruments import UNIVERSE, Kind, select_instruments
 
 
 class GatewaySettings(Section):
@@ -82,7 +82,9 @@ class CollectionSettings(Section):
     @classmethod
     def _front_symbols(cls, value: dict[str, str]) -> dict[str, str]:
         for symbol, contract in value.items():
-            select_instruments([symbol])
+            (instrument,) = select_instruments([symbol])
+            if instrument.kind is not Kind.FUTURE:
+                raise ValueError(f"contracts of futures; {symbol} has none")
             parsed = parse_local_symbol(contract, date(2025, 1, 1))
             if parsed is None or parsed[0] != symbol:
                 raise ValueError(f'a contract of {symbol}, such as {{{symbol} = "{symbol}H6"}}')

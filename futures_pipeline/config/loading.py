@@ -121,6 +121,8 @@ def _readable(error: ValidationError) -> ConfigurationError | UnknownSymbol:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     allowed = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if first["type"] == "too_short":
+        allowed = "one or more, separated by commas"
     if first["type"] == "extra_forbidden":
         section = first["loc"][0]
         fields = Settings.model_fields[str(section)].default.__class__.model_fields

@@ -92,7 +92,7 @@ def test_a_second_import_finds_all_stored(many_expiries: tuple[Path, Result]) ->
     mapped = ("--map", MAPS / "many_expiries.toml", "--data", data)
     answer = run("import-options", MANY_EXPIRIES, *mapped)
     assert cells(answer.stdout)["2026-08-17"] == ["13,668", "0", "0", "13,668", "0", "0"]
-    assert "Everything was stored before; nothing was written." in answer.stdout
+    assert "Nothing was stored: 73,763 rows were before, 0 are refused." in answer.stdout
 
 
 def test_a_dry_run_counts_duplicates_crossed_rows_and_zeros(tmp_path: Path) -> None:

@@ -176,6 +176,8 @@ def test_text_files_are_read_alike(tmp_path: Path) -> None:
         ("days = 1\n" + MAP, "map.toml days: 1 is not allowed"),
         ('data_type = "old"\n' + MAP, "map.toml data_type"),
         ("[columns", "valid TOML"),
+        ("", "map.toml: 'without columns' is not allowed"),
+        ('time_zone = "New York"\n' + MAP, "a time zone such as America/New_York"),
     ],
 )
 def test_a_wrong_map_is_refused_by_its_key(tmp_path: Path, text: str, says: str) -> None:
@@ -194,3 +196,51 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "map.toml").write_text(MAP)
     with pytest.raises(ConfigurationError, match=name):
         OptionFile(tmp_path / name, read_map(tmp_path / "map.toml"))
+
+
+@pytest.mark.parametrize("name", ["broken.parquet", "empty.csv"])
+def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("" if name == "empty.csv" else "no parquet")
+    (tmp_path / "map.toml").write_text(MAP)
+    with pytest.raises(ConfigurationError, match=rf"{name}.* a whole \.(parquet|csv) file"):
+        OptionFile(tmp_path / name, read_map(tmp_path / "map.toml"))
+
+
+@pytest.mark.parametrize(
+    "at", [AT, AT.isoformat(), "2025-03-03T20:45:00Z", "2025-03-03 15:45:00-05:00"]
+)
+def test_times_that_have_a_zone_keep_it(tmp_path: Path, at: object) -> None:
+    text = 'time_zone = "America/New_York"\n' + MAP
+    imported(tmp_path, mapped_file(tmp_path, {"at": at}, text=text))
+    assert stored(tmp_path)["timestamp"].to_list() == [AT]
+
+
+@pytest.mark.parametrize(
+    "expiry", ["2025-04-17", 20250417, "20250417", AT.replace(month=4, day=17)]
+)
+def test_an_expiry_may_be_text_or_a_number(tmp_path: Path, expiry: object) -> None:
+    imported(tmp_path, mapped_file(tmp_path, {"expiry": expiry}))
+    assert stored(tmp_path)["expiry"].to_list() == [date(2025, 4, 17)]
+
+
+def test_what_is_no_number_date_or_time_is_refused_with_its_row(tmp_path: Path) -> None:
+    zone = 'time_zone = "UTC"\n' + MAP
+    texts = {"at": AT.isoformat(), "expiry": "2025-04-17", "strike": "590", "iv": "0.16"}
+    broken = (
+        {"strike": "x"},
+        {"expiry": "c3"},
+        {"at": "soon"},
+        {"at": None},
+        {"iv": "n/a", "strike": "600"},
+    )
+    file = mapped_file(tmp_path, texts, *(texts | each for each in broken), text=zone)
+    (report,) = imported(tmp_path, file)
+    assert (report.read, report.new, sum(report.refused.values())) == (6, 2, 4)
+    assert Lake(tmp_path / "lake").read(QUARANTINE.name).height == 4
+
+
+def test_a_file_without_any_time_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'soon' is not allowed; it must be a time"):
+        mapped_file(tmp_path, {"at": "soon"}, text='time_zone = "UTC"\n' + MAP)
+    with pytest.raises(ConfigurationError, match="it must be a column of times"):
+        mapped_file(tmp_path, {"at": 5})

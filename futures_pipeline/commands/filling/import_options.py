@@ -102,7 +102,9 @@ def _said(found: Sequence[SessionImport], dry_run: bool) -> str:
     if dry_run:
         return f"Dry run: {kept:,} rows would be stored; nothing was written."
     if not kept:
-        return "Everything was stored before; nothing was written."
+        stored = sum(one.stored for one in found)
+        refused = sum(sum(one.refused.values()) for one in found)
+        return f"Nothing was stored: {stored:,} rows were before, {refused:,} are refused."
     first, last = min(it.session_date for it in found), max(it.session_date for it in found)
     return (
         f"Stored {kept:,} rows. Their statistics: "
