@@ -99,13 +99,13 @@ def get_correlation_by_time(
     table ``correlation_heatmap`` has them. Errors as :func:`get_pair_returns`.
     """
     found = _recent(futures_symbol, spot_symbol, POOLED_SESSIONS, open_store(data, as_of))
-    days = found[2]
-    parts = [
-        _cells(returns, days[-1]).with_columns(timeframe_minutes=pl.lit(minutes, pl.Int64))
-        for minutes in HEATMAP_MINUTES
-        if not (returns := _paired(found, minutes)).is_empty()
-    ]
-    return pl.concat(parts) if parts else pl.DataFrame()
+    last = max(found[2], default=date.min)
+    parts = []
+    for minutes in HEATMAP_MINUTES:
+        returns = _paired(found, minutes)
+        cells = _cells(returns, last).with_columns(timeframe_minutes=pl.lit(minutes, pl.Int64))
+        parts.append(cells.clear() if returns.is_empty() else cells)
+    return pl.concat(parts)
 
 
 def get_spread(

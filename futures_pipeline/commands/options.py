@@ -4,6 +4,7 @@ import fcntl
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,26 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Data directory; default FUTURES_PIPELINE_DATA, or data/.",
     )
     return config(data(command))
+
+
+def with_own_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command below a group its own ``--config`` and ``--data``, else the group's."""
+
+    @with_settings
+    @click.pass_obj
+    @wraps(command)
+    def called(
+        settings: Settings,
+        /,
+        *arguments: Any,
+        config: Path | None,
+        data: Path | None,
+        **options: Any,
+    ) -> Any:
+        own = load_settings(config=config, data=data) if config or data else settings
+        return command(own, *arguments, **options)
+
+    return called
 
 
 def start_up(config: Path | None, data: Path | None) -> Settings:

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from futures_pipeline.alerting import Condition, Outbox, Severity, alert_targets, deliver
 from futures_pipeline.commands.inspecting.alerts import alerts
-from futures_pipeline.domain.errors import ConfigurationError
+from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError
 from futures_pipeline_tests.alerting.web import web_hook
 
 NOW = datetime(2025, 1, 15, 14, tzinfo=UTC)
@@ -19,7 +19,14 @@ def call(data: Path, *arguments: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(alerts, ["--data", str(data), *arguments])
 
 
+def test_a_directory_that_nothing_watches_is_no_all_clear(tmp_path: Path) -> None:
+    refused = call(tmp_path / "misspelt")
+    assert isinstance(refused.exception, DataDirectoryError)
+    assert not (tmp_path / "misspelt").exists()
+
+
 def test_nothing_wrong_and_nobody_to_tell(tmp_path: Path) -> None:
+    Outbox(tmp_path).update([], [], NOW)
     said = call(tmp_path).output
 
     assert "Nothing is wrong." in said

@@ -19,6 +19,7 @@ def run(data: Path, *options: str, now: object = AS_OF) -> Result:
 
 
 def test_a_brief_is_made_kept_and_printed(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
     made = run(tmp_path, "--again")
     assert made.exit_code == 0, made.exception
     assert made.stdout.startswith("Morning brief, Friday 2026-11-20\nAs of 09:25 New York")
@@ -37,7 +38,14 @@ def test_without_a_brief_it_says_how_to_make_one(tmp_path: Path, options: tuple[
     assert "futures-pipeline brief --again" in str(error)
 
 
+def test_of_a_directory_that_holds_nothing_none_is_made(tmp_path: Path) -> None:
+    error = run(tmp_path / "misspelt", "--again").exception
+    assert isinstance(error, DataDirectoryError)
+    assert not (tmp_path / "misspelt").exists()
+
+
 def test_a_saturday_has_none(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
     error = run(tmp_path, "--again", "--day", "2026-11-14").exception
     assert isinstance(error, ConfigurationError)
     assert "a day on which NYSE trades" in str(error)

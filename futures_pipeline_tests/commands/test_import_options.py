@@ -69,9 +69,10 @@ def test_statistics_of_each_day_are_printed(many_expiries: tuple[Path, Result]) 
     """Six days were quoted, one session between them was not; none is of the close."""
     data, _ = many_expiries
     answer = run("derive-options", "--data", data)
-    lines = [CELL.split(line.strip())[1:-1] for line in answer.stdout.splitlines() if "│" in line]
-    days, reasons = lines[: 6 * 3], lines[6 * 3 :]
-    assert {line[2] for line in days} == {"early"}
+    lines = answer.stdout.splitlines()
+    days = [line.split() for line in lines if line.startswith(" 2026-")]
+    reasons = [CELL.split(line.strip())[1:-1] for line in lines if "│" in line]
+    assert [line[2] for line in days] == ["early"] * 6 * 3
     spy = {line[0]: line for line in days if line[1] == "SPY"}
     assert ["SPY", "expires_within_7_days", "4,916"] in reasons
     assert "Stored 21 rows of 7 sessions; 3 of them" in answer.stdout

@@ -60,7 +60,7 @@ def test_lists_rows_sessions_files_and_versions(data: Path) -> None:
 def test_lists_a_damaged_table_as_damaged(data: Path) -> None:
     (data / "lake" / BARS_1M.name / "_delta_log" / commit_name(COMMITS)).write_bytes(b"")
 
-    assert "lake repair" in call(data).output
+    assert "lake repair" in str(call(data).exception)
 
 
 def test_shows_the_last_rows_now_and_as_of_a_version(data: Path) -> None:
@@ -79,11 +79,12 @@ def test_lists_versions_with_their_runs(data: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        (("show", "nothing"), ConfigurationError, "one that has rows: bars_1m, quarantine"),
+        (("show", "nothing"), ConfigurationError, "one that is stored: bars_1m, quarantine"),
         (("show", BARS_1M.name, "--as-of", "noon"), ConfigurationError, "a version such as 12"),
         (("show", BARS_1M.name, "--as-of", "2001-01-01"), ConfigurationError, "when bars_1m was"),
         (("show", BARS_1M.name, "--as-of", "99"), LakeError, "newest version is 3"),
         (("show", BARS_1M.name, "--session", "x"), ConfigurationError, "a date such as"),
+        (("show", "lead_lag"), LakeError, "no row was ever stored"),
     ],
 )
 def test_refuses_what_is_not_there(

@@ -36,6 +36,11 @@ def brief(
 def remade(settings: Settings, day: date | None) -> Archived:
     """Make the brief of a day, default the newest that can be made, and archive it."""
     now = settings.clock.now()
+    if not settings.lake_path.exists():
+        raise DataDirectoryError(
+            f"morning brief: nothing is stored in {settings.data} yet; start futures-pipeline run "
+            "or futures-pipeline demo, or choose another directory with --data"
+        )
     page = make_brief(store_of(settings), day or newest_day(now), now)
     return archive(settings.data, page)
 
@@ -48,10 +53,10 @@ def kept(settings: Settings, day: date | None) -> Archived:
     """
     place = newest_brief(settings.data) if day is None else archived(settings.data, day)
     if place is None or not place.is_there:
-        which = f" of {day}" if day else ""
+        which, asked = (f" of {day}", f" --day {day}") if day else ("", "")
         raise DataDirectoryError(
             f"morning brief{which}: none is archived in {settings.data / 'briefs'}; make it with "
-            "futures-pipeline brief --again, or choose another directory with --data"
+            f"futures-pipeline brief --again{asked}, or choose another directory with --data"
         )
     return place
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import polars as pl
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table as ScreenTable
@@ -22,15 +23,17 @@ RUN_ID = "derive-options"
 SHOWN = (
     ("iv_atm_30d", "IV 30 d", ".2%"),
     ("iv_rank_60d", "Rank 60 d", ".0f"),
+    ("vix_chain", "Own VIX", ".2f"),
+    ("n_clean", "Clean", ",d"),
+    ("n_contracts", "Options", ",d"),
+    ("vix_close", "VIX", ".2f"),
     ("term_structure_slope", "Slope", "+.1%"),
     ("skew_25d", "Skew", "+.1%"),
-    ("vix_chain", "Own VIX", ".2f"),
-    ("vix_close", "VIX", ".2f"),
     ("put_call_ratio", "Puts/calls", ".2f"),
     ("trend_20d", "Trend", "+.1f"),
-    ("n_contracts", "Options", ",d"),
-    ("n_clean", "Clean", ",d"),
 )
+# A narrower screen shows the first of them.
+WIDE_ENOUGH, NARROW = 140, 4
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -57,8 +60,9 @@ def derive_options(
     statistics = pl.concat(rows for rows, _ in found)
     told = statistics.filter(pl.col("n_contracts") > 0)
     console = Console()
-    console.print(statistics_table(told))
-    console.print(refusals_table(pl.concat(refused for _, refused in found)))
+    if not told.is_empty():
+        console.print(statistics_table(told, console.width))
+        console.print(refusals_table(pl.concat(refused for _, refused in found)))
     console.print(
         f"Stored {statistics.height:,} rows of {len(days)} sessions; "
         f"{statistics.height - told.height:,} of them, of an ETF without options, are not shown.",
@@ -86,15 +90,16 @@ def chosen_sessions(workbench: Workbench, first: date | None, last: date | None)
     return over
 
 
-def statistics_table(statistics: pl.DataFrame) -> ScreenTable:
-    """Return a line a session and ETF; what is unknown is a dash."""
-    screen = ScreenTable()
+def statistics_table(statistics: pl.DataFrame, width: int) -> ScreenTable:
+    """Return a line a session and ETF, as far as they fit; what is unknown is a dash."""
+    shown = SHOWN if width >= WIDE_ENOUGH else SHOWN[:NARROW]
+    screen = ScreenTable(box=SIMPLE, padding=(0, 1, 0, 0))
     for name in ("Session", "ETF", "Quality", "Regime"):
         screen.add_column(name, no_wrap=True)
-    for _, title, _ in SHOWN:
-        screen.add_column(title, justify="right")
+    for _, title, _ in shown:
+        screen.add_column(title, justify="right", no_wrap=True)
     for row in statistics.iter_rows(named=True):
-        numbers = ("-" if row[n] is None else format(row[n], as_) for n, _, as_ in SHOWN)
+        numbers = ("-" if row[n] is None else format(row[n], as_) for n, _, as_ in shown)
         screen.add_row(str(row["date"]), row["symbol"], row["quality"], row["regime"], *numbers)
     return screen
 

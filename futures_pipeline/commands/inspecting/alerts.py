@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table as ScreenTable
 
 from futures_pipeline.alerting import Outbox, Severity, alert_targets
-from futures_pipeline.alerting.outbox import Told
+from futures_pipeline.alerting.outbox import FILE, Told
 from futures_pipeline.alerting.targets import VARIABLE
-from futures_pipeline.commands.options import start_up, with_settings
-from futures_pipeline.config import Settings
-from futures_pipeline.domain.errors import ConfigurationError
+from futures_pipeline.commands.options import with_own_settings, with_settings
+from futures_pipeline.config import Settings, load_settings
+from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError, PipelineError
 
 NEWEST = 20
 COLOURS = {Severity.NONE: "green", Severity.WARN: "yellow", Severity.ERROR: "red"}
@@ -22,13 +22,18 @@ COLOURS = {Severity.NONE: "green", Severity.WARN: "yellow", Severity.ERROR: "red
 @click.pass_context
 def alerts(context: click.Context, config: Path | None, data: Path | None) -> None:
     """Show what is wrong now and the newest messages about it."""
-    context.obj = start_up(config, data)
+    context.obj = settings = load_settings(config=config, data=data)
     if context.invoked_subcommand is None:
-        show(Console(), context.obj)
+        if not (settings.data / FILE).exists():
+            raise DataDirectoryError(
+                f"alerts: nothing has watched {settings.data} yet; start futures-pipeline run or "
+                "futures-pipeline demo, or choose another directory with --data"
+            )
+        show(Console(), settings)
 
 
 @alerts.command()
-@click.pass_obj
+@with_own_settings
 def test(settings: Settings) -> None:
     """Send a message to every address, and say which took it."""
     console = Console()
@@ -42,7 +47,10 @@ def test(settings: Settings) -> None:
     for target, is_taken in zip(targets, took, strict=True):
         console.print(f"{target.label}: {'[green]taken[/]' if is_taken else '[red]not taken[/]'}")
     if not all(took):
-        raise SystemExit(1)
+        raise PipelineError(
+            "alerts: an address took nothing within 8 seconds; correct it, or see whether its "
+            "service answers"
+        )
 
 
 def show(console: Console, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table as ScreenTable
 
-from futures_pipeline.commands.options import with_settings
+from futures_pipeline.commands.options import with_own_settings, with_settings
 from futures_pipeline.config import Settings, load_settings, writable_directory
 from futures_pipeline.domain.calendar import calendar_for
 from futures_pipeline.domain.errors import ConfigurationError, LakeError, PipelineError
@@ -28,6 +28,7 @@ from futures_pipeline.storage.tables import TABLES
 
 MEGABYTE = 1e6
 NEWEST_VERSIONS = 20
+COUNT = click.IntRange(min=1)
 WIDTH = 400
 
 
@@ -41,16 +42,16 @@ def lake(context: click.Context, config: Path | None, data: Path | None) -> None
     if context.invoked_subcommand is None:
         opened = Lake(settings.lake_path)
         Console().print(tables_screen(opened))
-        for says in complaints(opened):
-            click.echo(says)
+        if said := complaints(opened):
+            raise LakeError("\n".join(said))
 
 
 @lake.command()
 @click.argument("table")
 @click.option("--as-of", help="A version, or a time of a commit, 2025-01-15T14:30 (UTC).")
 @click.option("--session", "asked", help="Only this trade date, 2025-01-15.")
-@click.option("--rows", default=10, show_default=True, help="How many of the last rows to show.")
-@click.pass_obj
+@click.option("--rows", default=10, show_default=True, type=COUNT, help="How many of the last.")
+@with_own_settings
 def show(settings: Settings, table: str, as_of: str | None, asked: str | None, rows: int) -> None:
     """Show the last rows of a table, now or as of a version or time."""
     opened = existing(Lake(settings.lake_path), table, parsed_as_of(as_of))
@@ -67,8 +68,10 @@ def show(settings: Settings, table: str, as_of: str | None, asked: str | None, r
 
 @lake.command()
 @click.argument("table")
-@click.option("--newest", default=NEWEST_VERSIONS, show_default=True, help="How many to list.")
-@click.pass_obj
+@click.option(
+    "--newest", default=NEWEST_VERSIONS, show_default=True, type=COUNT, help="How many to list."
+)
+@with_own_settings
 def versions(settings: Settings, table: str, newest: int) -> None:
     """List the newest versions of a table: when, what, by which run."""
     opened = existing(Lake(settings.lake_path), table, None)
@@ -84,7 +87,7 @@ def versions(settings: Settings, table: str, newest: int) -> None:
 @click.option(
     "--rebuild", "rebuilds", is_flag=True, help="Rebuild damaged sessions from the spool."
 )
-@click.pass_obj
+@with_own_settings
 def scrub_command(settings: Settings, rebuilds: bool) -> None:
     """Compare every file of the lake with its digest; fail when one differs."""
     names = track(TABLES, "Scrubbing", transient=True, console=Console(stderr=True))
@@ -101,7 +104,7 @@ def scrub_command(settings: Settings, rebuilds: bool) -> None:
 
 
 @lake.command()
-@click.pass_obj
+@with_own_settings
 def repair(settings: Settings) -> None:
     """Bring damaged tables back to what is whole, and their rows back from the spool."""
     with Journal(settings) as ingestion:
@@ -110,7 +113,7 @@ def repair(settings: Settings) -> None:
 
 
 @lake.command("maintain")
-@click.pass_obj
+@with_own_settings
 def maintain_command(settings: Settings) -> None:
     """Gather small files, sum up the logs, delete versions past the promise of 90 days."""
     market_now = settings.clock.now()
@@ -152,10 +155,16 @@ def existing(opened: Lake, name: str, as_of: int | datetime | None) -> OpenTable
     table = opened.open(name, as_of) if name in TABLES else None
     if table is None and name in TABLES and opened.open(name) is not None:
         begun = f"{opened.committed_at(name, 0):%Y-%m-%d %H:%M:%S} UTC"
-        raise ConfigurationError("--as-of", as_of, f"at or after {begun}, when {name} was made")
+        raise ConfigurationError(
+            "--as-of", str(as_of), f"at or after {begun}, when {name} was made"
+        )
+    if table is None and name in TABLES:
+        raise LakeError(f"table {name}: no row was ever stored in {opened.path(name)}")
     if table is None:
         stored = [known for known in TABLES if opened.path(known).exists()]
-        raise ConfigurationError("table", name, f"one that has rows: {', '.join(stored) or 'none'}")
+        raise ConfigurationError(
+            "table", name, f"one that is stored: {', '.join(stored) or 'none'}"
+        )
     return table
 
 
@@ -184,6 +193,7 @@ def tables_screen(opened: Lake) -> ScreenTable:
     """Return a row a table: rows, sessions, files, sizes, readable versions, health."""
     columns = ("Table", "Rows", "Sessions", "Files", "MB", "Versions", "Oldest (UTC)", "Health")
     screen = ScreenTable(*columns, title=f"Lake {opened.root}")
+    screen.columns[0].no_wrap = True
     for name in TABLES:
         screen.add_row(name, *table_cells(opened, name))
     return screen
