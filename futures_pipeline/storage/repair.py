@@ -18,7 +18,7 @@ from futures_pipeline.storage.journal import (
 )
 from futures_pipeline.storage.lake import Lake, Once, OpenTable
 from futures_pipeline.storage.lake.data_files import holding, read_rows
-from futures_pipeline.storage.lake.log_repair import repair_log
+from futures_pipeline.storage.lake.log_repair import drop_damaged_history, repair_log
 from futures_pipeline.storage.scrub import Damage, damaged_files, scrub
 from futures_pipeline.storage.tables import QUARANTINE, TABLES
 
@@ -41,7 +41,7 @@ def heal(ingestion: Ingestion, names: Iterable[str], now: datetime) -> list[Heal
     """
     wanted = list(names)
     done = heal_logs(ingestion, wanted, now)
-    return done + _told(rebuild(ingestion, scrub(ingestion.lake, wanted).damages, now))
+    return done + rebuild(ingestion, scrub(ingestion.lake, wanted).damages, now)
 
 
 def heal_logs(ingestion: Ingestion, names: Iterable[str], now: datetime) -> list[Healed]:
@@ -76,14 +76,21 @@ def repair_logs(lake: Lake, names: Iterable[str] = tuple(TABLES)) -> list[Healed
 
 
 def rebuild(ingestion: Ingestion, damages: Sequence[Damage], now: datetime) -> list[Healed]:
-    """Rebuild the sessions of damaged data files from their other files and the spool.
+    """Repair damaged logs, then rebuild the sessions of damaged data files.
 
-    A derived session is emptied and its position set back, so that Dagster computes it anew.
+    From their other files and the spool. A derived session is emptied and its position set
+    back, so that Dagster computes it anew.
     """
+    logs = sorted({damage.table for damage in damages if damage.is_of_the_log})
+    done = heal_logs(ingestion, logs, now)
+    for name in logs:
+        root = ingestion.lake.path(name)
+        done += _told([Healed(name, says) for says in drop_damaged_history(root)])
     days_of: dict[str, set[date]] = {}
     for damage in damages:
         days_of.setdefault(damage.table, set()).update(damage.sessions)
-    return [_rebuilt(ingestion, name, days, now) for name, days in days_of.items() if days]
+    rebuilt = [_rebuilt(ingestion, name, days, now) for name, days in days_of.items() if days]
+    return done + _told(rebuilt)
 
 
 def _rebuilt(ingestion: Ingestion, name: str, days: set[date], now: datetime) -> Healed:

@@ -60,7 +60,7 @@ def scrub(lake: Lake, names: Iterable[str] = tuple(TABLES)) -> Scrubbed:
 
 
 def _log_damages(table: OpenTable) -> list[Damage]:
-    says = "not what was made durable"
+    says = "not what was made durable; call: futures-pipeline lake scrub --rebuild"
     return [
         Damage(table.table.name, str(log.directory / name), f"{log.directory / name}: {says}")
         for log in (table.log, CommitLog(archive_root(table.root)))

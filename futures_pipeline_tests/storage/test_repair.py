@@ -7,10 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from futures_pipeline.domain.errors import LakeError
 from futures_pipeline.storage.ingestion import Ingestion, ingest_partition
 from futures_pipeline.storage.lake import Lake, LakeDamaged, Once
 from futures_pipeline.storage.lake.commit_log import CommitLog, checkpoint_name, commit_name
 from futures_pipeline.storage.repair import heal, heal_logs, repair_logs
+from futures_pipeline.storage.scrub import scrub
 from futures_pipeline.storage.tables import BARS_1M, CHANGE_METRICS, QUARANTINE
 from futures_pipeline_tests.storage.killed_ingester import next_batch
 from futures_pipeline_tests.storage.rows import AT, SESSION
@@ -241,3 +243,32 @@ def test_rows_of_other_sessions_survive_a_step_back(ingestion: Ingestion) -> Non
     ingest_partition(again, BARS_1M, SESSION, AT)
 
     assert again.lake.read(BARS_1M.name, [SESSION + timedelta(1)]).height == other.height
+
+
+@pytest.mark.parametrize(("version", "is_newest"), [(1, False), (3, False), (3, True)])
+def test_a_damaged_commit_behind_a_checkpoint_is_set_aside_and_costs_no_row(
+    ingestion: Ingestion, version: int, is_newest: bool
+) -> None:
+    """The rows of now are read from the checkpoint; what is gone is the way back."""
+    fill(ingestion, 3)
+    ingestion.lake.open_or_create(BARS_1M.name).checkpoint()
+    if not is_newest:
+        fill(ingestion, 3, first=3)
+    log, before = log_of(ingestion), ingestion.lake.read(BARS_1M.name)
+    with (log.directory / commit_name(version)).open("ab") as file:
+        file.write(b"{torn")
+    again = fresh(ingestion)
+    assert len(scrub(again.lake, [BARS_1M.name]).damages) == 1
+    (healed,) = heal(again, [BARS_1M.name], AT)
+    assert (healed.table, healed.lost_rows) == (BARS_1M.name, 0)
+    assert again.lake.read(BARS_1M.name).equals(before)
+    if is_newest:  # writers need it
+        assert "after the next commit" in healed.did
+        fill(again, 1, first=BATCHES)
+        heal(again, [BARS_1M.name], AT)
+    assert scrub(again.lake, [BARS_1M.name]).damages == ()
+    with pytest.raises(LakeError):  # what stood between the two commits nobody knows any more
+        again.lake.read(BARS_1M.name, as_of=log.made_at(version - 1))
+    fill(again, 2, first=BATCHES)
+    assert account(again.lake, again.spool).is_even
+    assert scrub(Lake(again.lake.root), [BARS_1M.name]).damages == ()

@@ -99,8 +99,12 @@ def scrub_command(settings: Settings, rebuilds: bool) -> None:
     if found.damages and rebuilds:
         with Journal(settings) as ingestion:
             print_healed(console, rebuild(ingestion, found.damages, settings.clock.now()))
-    elif found.damages:
-        raise PipelineError(f"lake: {len(found.damages)} files are not as committed")
+        found = scrub(Lake(settings.lake_path), sorted({it.table for it in found.damages}))
+    if found.damages:
+        raise PipelineError(
+            f"lake: {len(found.damages)} files are not as committed; "
+            "call: futures-pipeline lake scrub --rebuild"
+        )
 
 
 @lake.command()

@@ -2,7 +2,7 @@
 
 Beside the commits and checkpoints of ``_delta_log`` stands ``_digests.sha256``: a line for
 each of them that was synced, with its SHA-256 (``sha256sum --check`` reads it). Its greatest
-commit is the watermark: what is older must be there unchanged, what is newer may be torn
+version is the watermark: what is older must be there unchanged, what is newer may be torn
 by a power cut and was never acknowledged.
 """
 
@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from futures_pipeline.domain.errors import LakeError
 from futures_pipeline.storage.lake.durable import append_lines, digest, sync, write_over
 
 DIGESTS = "_digests.sha256"
@@ -92,10 +93,21 @@ class CommitLog:
         return EPOCH + milliseconds * MILLISECOND
 
     def version_at(self, at: datetime) -> int | None:
-        """Return the newest version that was made by ``at``; None when none was."""
+        """Return the newest version that was made by ``at``; None when none was.
+
+        Raises:
+            LakeError: the commit after that one is gone, so it may be the one.
+        """
         commits = self.commits()
         after = bisect_right(commits, at, key=self.made_at)
-        return commits[after - 1] if after else None
+        found = commits[after - 1] if after else None
+        newest = max(self.watermark(), *commits[-1:], -1)
+        if found is not None and found < newest and found + 1 not in commits:
+            raise LakeError(
+                f"table {self.directory.parent.name}: the commit after version {found} is gone, so "
+                f"what stood at {at:%Y-%m-%d %H:%M:%S} UTC is not known; choose a version"
+            )
+        return found
 
     def last_checkpoint(self) -> int:
         """Return the version of the newest checkpoint, -1 for none; the hint names it."""
@@ -123,9 +135,7 @@ class CommitLog:
 
     def watermark(self) -> int:
         """Return the newest version that is known to be on disk, -1 for none."""
-        return max(
-            map(version_of, filter(_COMMIT.fullmatch, self.digests(newest=True))), default=-1
-        )
+        return max(map(version_of, self.digests(newest=True)), default=-1)
 
     def make_durable(self, version: int) -> None:
         """Put the commits up to ``version`` on disk, then list them as durable.

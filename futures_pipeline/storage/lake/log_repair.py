@@ -44,6 +44,37 @@ def repair_log(root: Path) -> list[str]:
         return done
 
 
+def drop_damaged_history(root: Path) -> list[str]:
+    """Set aside damaged commits that no present row is read from; return sentences.
+
+    A later checkpoint holds what they did. What is lost is the way back to the versions
+    between them and that checkpoint. The newest commit stays until there is a newer one: no
+    writer would find the table's version without it.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    done = []
+    with locked(root / "_lock", alone=True):
+        for log in (CommitLog(root), CommitLog(archive_root(root))):
+            base, last = max(log.checkpoints(), default=-1), log.watermark()
+            bad = [name for name in log.damaged(log.digests()) if version_of(name) <= base]
+            if commit_name(last) in bad:
+                bad.remove(commit_name(last))
+                done.append(
+                    f"{commit_name(last)} is not as committed; the rows are whole, it is set aside "
+                    "by the first repair after the next commit"
+                )
+            log.forget(bad)
+            _set_aside(log, [name for name in bad if (log.directory / name).exists()])
+            done += [
+                f"set aside {name}, which was not as committed: the rows of now are whole, some "
+                "earlier versions cannot be read any more"
+                for name in bad
+            ]
+    return done
+
+
 def first_unsound(log: CommitLog, root: Path, newest: int) -> int | None:
     """Return the first version after the last checkpoint that cannot be relied on."""
     base = max(log.checkpoints(), default=-1)
