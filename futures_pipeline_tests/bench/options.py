@@ -1,10 +1,16 @@
 """Option statistics of one day, and implied volatilities, against other tools.
 
-The rivals do less: no computed volatilities or greeks, no skew, no strip, no reasons.
+A rival is timed only when its numbers are ours: all that the day's rows alone decide.
 """
 
+import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -15,12 +21,18 @@ from scipy.optimize import elementwise
 from futures_pipeline.analytics.options.black76 import Contracts, greeks, implied_vols, prices
 from futures_pipeline.analytics.options.cleaning import OptionDay
 from futures_pipeline.analytics.options.derived_statistics import (
+    BESIDE,
     SCHEMA,
+    STATISTICS,
     Background,
     derived_statistics,
 )
+from futures_pipeline_tests.bench.option_queries import with_duckdb
+from futures_pipeline_tests.bench.option_rivals import Numbers, with_pandas
 
+Found = TypeVar("Found")
 Job = Callable[[], object]
+Rival = Callable[[pl.DataFrame], Callable[[], Numbers]]
 Titled = tuple[str, Mapping[str, Callable[[], Job]]]
 
 TODAY, CLOSE = date(2025, 3, 3), datetime(2025, 3, 3, 21, tzinfo=UTC)
@@ -29,11 +41,21 @@ ROUNDS, STRIKES = 78, 75
 DAYS = (2, 4, 7, 9, 11, 14, 18, 21, 25, 28, 32, 39, 46, 60, 74, 88, 109, 137, 179, 200)
 RATE, CARRY = 0.045, 0.037
 IMPLIED = 200_000
+# Of what rests on other rows: ranks, VIX and the underlying's closes.
+ELSEWHERE = ("iv_rank", "iv_percentile", "vix_close", "underlying", "volatility", "trend")
+COUNTED = ("n_contracts", "n_clean", "vix_chain_strikes")
+COMPARED = [name for name in (*STATISTICS, *BESIDE, *COUNTED) if not name.startswith(ELSEWHERE)]
+MOST_APART = 1e-6
 
 
-def option_day() -> pl.DataFrame:
-    """Return 702,000 rows: three ETFs, 78 rounds, 3,000 options each."""
-    rows = [quotes(symbol, number) for symbol in LEVELS for number in range(ROUNDS)]
+class RivalDiffers(ValueError):
+    """A rival's number is not ours."""
+
+
+def option_day(rounds: int = ROUNDS) -> pl.DataFrame:
+    """Return 702,000 rows: three ETFs, 78 rounds, 3,000 options each; or the last rounds only."""
+    numbers = range(ROUNDS - rounds, ROUNDS)
+    rows = [quotes(symbol, number) for symbol in LEVELS for number in numbers]
     frame = pl.concat(rows).with_columns(pl.col(pl.Float64).fill_nan(None))
     name = pl.format("{}{}{}{}", "symbol", "expiry", "right", "strike")
     return frame.with_columns(contract=name, received_at="timestamp").rechunk()
@@ -79,104 +101,71 @@ def quotes(symbol: str, number: int) -> pl.DataFrame:
 
 
 def day_jobs() -> list[Titled]:
-    """Return the job of one day's statistics for three ETFs."""
-    rivals = {"ours": _ours, "pandas": _with_pandas, "duckdb": _with_duckdb}
-    return [("27 option statistics, 702,000 rows", rivals)]
+    """Return the job of one day's statistics for three ETFs.
+
+    Raises:
+        RivalDiffers: a rival's numbers are not ours, so it does another job.
+    """
+    others: Mapping[str, Rival] = {"pandas": pandas_job, "duckdb": duckdb_job}
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as apart:
+        apart.submit(compare, others).result()
+    jobs = {"ours": statistics_job, **others}
+    prepared = {tool: partial(_prepared, job) for tool, job in jobs.items()}
+    return [("27 option statistics, 702,000 rows", prepared)]
 
 
-def _ours() -> Job:
-    rows, day = option_day(), OptionDay(TODAY, CLOSE, RATE)
+def compare(rivals: Mapping[str, Rival], rounds: int = ROUNDS) -> None:
+    """Refuse a rival whose numbers are not ours, by the name of the first, for some rounds."""
+    rows = option_day(rounds)
+    ours = statistics_job(rows)().rows_by_key("symbol", named=True, unique=True)
+    for tool, rival in rivals.items():
+        found = rival(rows)()
+        for symbol, name in product(ours, COMPARED):
+            mine, theirs = ours[symbol][name], found[symbol].get(name)
+            if theirs is None or not math.isclose(mine, theirs, rel_tol=MOST_APART):
+                raise RivalDiffers(f"{tool}: {name} of {symbol} is {theirs}, ours is {mine}")
+
+
+def statistics_job(rows: pl.DataFrame) -> Callable[[], pl.DataFrame]:
+    """Return our job; run once, as its inner loops are compiled once a machine."""
+    day = OptionDay(TODAY, CLOSE, RATE)
     closes = pl.DataFrame(
         {"symbol": list(LEVELS), "date": TODAY, "close": list(LEVELS.values()), "dividend": 0.0}
     )
     past = Background([TODAY], closes, pl.DataFrame(schema=SCHEMA), 18.0)
 
-    def job() -> object:
+    def job() -> pl.DataFrame:
         return derived_statistics(rows, day, list(LEVELS), past, CLOSE)
 
-    job()  # the inner loops are compiled once a machine
-    return job
+    return warmed(job)
 
 
-def _pandas_rows() -> pd.DataFrame:
-    rows = option_day().with_columns(pl.col("round_at", "timestamp").dt.replace_time_zone(None))
-    return pd.DataFrame({column.name: column.to_numpy() for column in rows})
+def pandas_job(rows: pl.DataFrame) -> Callable[[], Numbers]:
+    """Return the job of pandas, run once."""
+    frame, close = in_pandas(rows), CLOSE.replace(tzinfo=None)
+    return warmed(lambda: with_pandas(frame, TODAY, close, RATE))
 
 
-def _with_pandas() -> Job:
-    rows, close = _pandas_rows(), pd.Timestamp(CLOSE).tz_localize(None)
-
-    def job() -> object:
-        late = rows[rows.timestamp.between(close - pd.Timedelta(minutes=15), close)]
-        last = late.sort_values("round_at").drop_duplicates("contract", keep="last")
-        last = last.assign(
-            dte=(last.expiry - pd.Timestamp(TODAY)).dt.days, mid=(last.bid + last.ask) / 2
-        )
-        is_clean = (last.bid > 0) & (last.ask - last.bid <= last.mid / 2) & last.dte.between(7, 400)
-        clean = last[is_clean]
-        keys = ["symbol", "expiry", "strike"]
-        both = clean[clean.right == "C"].merge(clean[clean.right == "P"], on=keys)
-        both["difference"] = both.mid_x - both.mid_y
-        nearest = both.difference.abs().groupby([both.symbol, both.expiry]).idxmin()
-        money = both.loc[nearest]
-        grown = np.exp(RATE * money.dte_x / 365)
-        money = money.assign(forward=money.strike + grown * money.difference)
-        clean = clean.merge(money[["symbol", "expiry", "forward"]], on=["symbol", "expiry"])
-        clean = clean.assign(depth=np.log(clean.strike / clean.forward).abs())
-        away = clean.delta.abs()
-        usual = clean[(clean.dte <= 90) & away.between(0.05, 0.95)]
-        spread = usual.groupby("symbol").iv.describe()
-        near = usual[usual.depth <= 0.025].groupby("symbol").iv.mean()
-        held = clean[clean.dte.between(20, 60) & away.between(0.2, 0.8)]
-        held = held.assign(delta=held.delta.abs()).groupby("symbol")
-        means = held[["delta", "gamma", "theta", "vega"]].mean()
-        by_contract = rows.groupby("contract").agg(
-            {"symbol": "first", "right": "first", "volume": "max", "open_interest": "max"}
-        )
-        sums = by_contract.groupby(["symbol", "right"])[["volume", "open_interest"]].sum()
-        return spread, near, means, sums
-
-    return job
-
-
-QUERIES = (
-    """CREATE OR REPLACE TEMP TABLE clean AS SELECT * FROM (
-        SELECT arg_max(rows, round_at) AS last FROM rows
-        WHERE timestamp BETWEEN $close - INTERVAL 15 MINUTE AND $close GROUP BY contract)
-    WHERE last.bid > 0 AND last.ask - last.bid <= (last.bid + last.ask) / 4
-        AND date_diff('day', $today, last.expiry) BETWEEN 7 AND 400""",
-    """CREATE OR REPLACE TEMP TABLE valued AS SELECT last.*, forward,
-        date_diff('day', $today, last.expiry) AS dte FROM clean JOIN (
-        SELECT c.last.symbol AS symbol, c.last.expiry AS expiry, arg_min(c.last.strike
-            + exp($rate * date_diff('day', $today, c.last.expiry) / 365)
-            * (c.last.bid + c.last.ask - p.last.bid - p.last.ask) / 2,
-            abs(c.last.bid + c.last.ask - p.last.bid - p.last.ask)) AS forward
-        FROM clean c JOIN clean p ON c.last.symbol = p.last.symbol
-            AND c.last.expiry = p.last.expiry AND c.last.strike = p.last.strike
-        WHERE c.last."right" = 'C' AND p.last."right" = 'P' GROUP BY ALL) f
-        ON f.symbol = last.symbol AND f.expiry = last.expiry""",
-    """SELECT symbol, min(iv), max(iv), avg(iv), stddev(iv),
-        quantile_cont(iv, [0.25, 0.5, 0.75]),
-        avg(iv) FILTER (abs(ln(strike / forward)) <= 0.025)
-        FROM valued WHERE dte <= 90 AND abs(delta) BETWEEN 0.05 AND 0.95 GROUP BY symbol""",
-    """SELECT symbol, avg(abs(delta)), avg(gamma), avg(theta), avg(vega) FROM valued
-        WHERE dte BETWEEN 20 AND 60 AND abs(delta) BETWEEN 0.2 AND 0.8 GROUP BY symbol""",
-    """SELECT symbol, "right", sum(v), sum(i) FROM (SELECT any_value(symbol) AS symbol,
-        any_value("right") AS "right", max(volume) AS v, max(open_interest) AS i
-        FROM rows GROUP BY contract) GROUP BY ALL""",
-)
-
-
-def _with_duckdb() -> Job:
-    database = duckdb.connect()
-    database.register("given", _pandas_rows())
+def duckdb_job(rows: pl.DataFrame) -> Callable[[], Numbers]:
+    """Return the job of DuckDB on a table of its own, run once."""
+    database, close = duckdb.connect(), CLOSE.replace(tzinfo=None)
+    database.register("given", in_pandas(rows))
     database.execute("CREATE TABLE rows AS SELECT * FROM given")
-    said = {"close": CLOSE.replace(tzinfo=None), "today": TODAY, "rate": RATE}
+    return warmed(lambda: with_duckdb(database, TODAY, close, RATE))
 
-    def job() -> object:
-        return [database.execute(it, {k: v for k, v in said.items() if f"${k}" in it}).fetchall()
-                for it in QUERIES]  # fmt: skip
 
+def in_pandas(rows: pl.DataFrame) -> pd.DataFrame:
+    """Return rows as pandas has them when it has read them; times are UTC without saying so."""
+    naive = rows.with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
+    return pd.DataFrame({column.name: column.to_numpy() for column in naive})
+
+
+def _prepared(job: Callable[[pl.DataFrame], Job]) -> Job:
+    return job(option_day())
+
+
+def warmed(job: Callable[[], Found]) -> Callable[[], Found]:
+    job()
     return job
 
 

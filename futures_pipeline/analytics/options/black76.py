@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]  # ships no type information
 
-from futures_pipeline.analytics.kernels.compiled import Booleans, Floats, compiled
+from futures_pipeline.analytics.kernels.compiled import Booleans, Floats, Integers, compiled
 
 DAYS_IN_A_YEAR = 365.0
 LEAST_VOL, LARGEST_VOL = 0.01, 5.0
@@ -33,6 +33,16 @@ class Contracts:
     years: Floats
     rate: float
     is_call: Booleans
+
+    def __getitem__(self, places: Integers) -> "Contracts":
+        """Return the options at some places."""
+        return Contracts(
+            forward=self.forward[places],
+            strike=self.strike[places],
+            years=self.years[places],
+            rate=self.rate,
+            is_call=self.is_call[places],
+        )
 
     @property
     def discount(self) -> Floats:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from futures_pipeline.analytics.kernels.compiled import Floats, Integers, compiled
+from futures_pipeline.analytics.kernels.compiled import Booleans, Floats
+from futures_pipeline.analytics.options.by_contract import largest, numbered
 from futures_pipeline.analytics.options.cleaning import (
     CALL,
     PUT,
@@ -37,17 +37,13 @@ AT_THE_MONEY = 0.025  # of |ln(strike / forward)|
 LEAST_CLEAN = 20
 WHOLE_DAY = ("volume", "open_interest")
 Numbers = dict[str, Measured]
-Keys = NDArray[np.uint64]
-Places = NDArray[np.int32]
-# Of the table of contracts; a power of two, doubled until at most half are taken.
-FEWEST_SLOTS = 1 << 16
 SPREAD = ("iv_min", "iv_max", "iv_mean", "iv_median", "iv_std", "iv_p25", "iv_p75")
 BY_MONEYNESS = ("atm_iv_mean", "otm_iv_mean", "itm_iv_mean")
 GREEK_MEANS = ("delta_mean", "gamma_mean", "theta_mean", "vega_mean")
 NO_AVERAGES: dict[str, float | None] = dict.fromkeys(
     (*SPREAD, *BY_MONEYNESS, *GREEK_MEANS, "delta_net_oi")
 )
-NOT_TOLD: dict[str, float | None] = dict.fromkeys(WHOLE_DAY)
+AVERAGED = ("dte", "log_strike", "iv", "delta", "gamma", "vega", "theta", "open_interest")
 
 
 class ClosingChain(NamedTuple):
@@ -72,8 +68,8 @@ def closing_chain(
     the quarter of an hour before the close are enough with ``traded``, the whole session's.
     """
     traded = largest_by_contract(rows) if traded is None else traded
-    judged = judge_quotes(closing_rows(rows, day.closes_at), day.session_date)
-    judged = with_forwards(judged, day.rate)
+    closing = closing_rows(rows, day.closes_at, traded["symbol"].unique())
+    judged = with_forwards(judge_quotes(closing, day.session_date), day.rate)
     return ClosingChain(day, traded, judged, with_greeks(judged, day.rate))
 
 
@@ -82,12 +78,11 @@ def of_the_quotes(chain: ClosingChain, symbols: Sequence[str], rate: float) -> d
 
     Below 20 clean contracts nothing but the chain's own VIX, which has its own rules.
     """
-    enough = chain.valued.filter(pl.len().over("symbol") >= LEAST_CLEAN)
-    averages, by_expiry = _averages(enough), smiles(enough)
+    averages, by_expiry = _averages(chain.valued, symbols), smiles(chain.valued)
     indices, listed = chain_vix(chain.judged, rate), set(chain.judged["symbol"].unique())
     found = {}
     for symbol in symbols:
-        own = [smile for smile in by_expiry if smile.symbol == symbol]
+        own = [it for it in by_expiry if it.symbol == symbol and symbol in averages]
         too_few = "fewer_than_20_clean" if symbol in listed else "no_options_at_the_close"
         vix = indices.get(symbol, ChainVix(None, 0, too_few))
         found[symbol] = {
@@ -104,10 +99,14 @@ def of_the_day(traded: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Number
     A volume counts since the open, so a contract's largest is its last; open interest is that
     of the close before and stays. ``traded``: :func:`largest_by_contract`.
     """
-    sums = _sums(traded)
-    found = {}
+    told = {name: traded[name].to_numpy() for name in WHOLE_DAY}
+    is_call, found = (traded["right"] == CALL).to_numpy(), {}
     for symbol in symbols:
-        call, put = (sums.get((symbol, right), NOT_TOLD) for right in (CALL, PUT))
+        own = (traded["symbol"] == symbol).to_numpy()
+        call, put = (
+            {name: _told(values[own & side]) for name, values in told.items()}
+            for side in (is_call, ~is_call)
+        )
         counts = {
             "volume_total": _sum((call["volume"], put["volume"])),
             "call_volume": call["volume"],
@@ -125,15 +124,15 @@ def of_the_day(traded: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Number
 def largest_by_contract(rows: pl.DataFrame) -> pl.DataFrame:
     """Return each contract's largest volume and open interest, null where never told.
 
-    ``symbol``, ``contract``, ``right``, ``volume``, ``open_interest``. ``rows`` in any order;
-    a contract is known by the hash of its name.
+    ``symbol``, ``contract``, ``right``, ``volume``, ``open_interest``; ``rows`` in any order.
     """
-    numbers, first = _numbered(rows["contract"].hash().to_numpy())
-    named = rows.select("symbol", "contract", "right")[first]
-    told = {name: np.full(len(first), np.nan) for name in WHOLE_DAY}
-    for name, largest in told.items():
-        _raise(numbers, rows[name].cast(pl.Float64).to_numpy(), largest)
-    return named.with_columns(**told).with_columns(pl.col(WHOLE_DAY).fill_nan(None))
+    numbers, first = numbered(rows["contract"])
+    values = ((name, rows[name].cast(pl.Float64).to_numpy()) for name in WHOLE_DAY)
+    told = {name: largest(numbers, len(first), of_rows) for name, of_rows in values}
+    named = rows[first, ["symbol", "contract", "right"]]
+    return named.with_columns_seq(
+        pl.Series(name, told[name], nan_to_null=True) for name in WHOLE_DAY
+    )
 
 
 def reasoned(values: Mapping[str, float | None], reason: str) -> Numbers:
@@ -158,54 +157,67 @@ def _terms(by_expiry: Sequence[Smile]) -> dict[str, float | None]:
     }
 
 
-def _averages(valued: pl.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Return each ETF's numbers over the clean set and over the set whose greeks are averaged."""
-    away, days = pl.col("delta").abs(), pl.col("dte")
-    clean = (days <= CLEAN_SET_DAYS) & away.is_between(*CLEAN_SET_DELTAS)
-    held = days.is_between(*GREEK_SET_DAYS) & away.is_between(*GREEK_SET_DELTAS)
-    interest = pl.when(pl.col("delta").is_not_null()).then(pl.col("open_interest"))
-    by_symbol = valued.group_by("symbol").agg(
-        **_spread(pl.col("iv").filter(clean)),
-        **_by_moneyness(clean),
-        delta_mean=away.filter(held).mean(),
-        **{f"{name}_mean": pl.col(name).filter(held).mean() for name in ("gamma", "theta", "vega")},
-        delta_net_oi=(pl.col("delta") * interest).sum() / interest.sum(),
-    )
-    known = by_symbol.with_columns(pl.col("delta_net_oi").fill_nan(None))
-    return {row.pop("symbol"): row for row in known.iter_rows(named=True)}
+def _averages(valued: pl.DataFrame, symbols: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Return each ETF's averages; one with fewer than 20 clean contracts is not among them."""
+    numbers = {name: valued[name].to_numpy() for name in AVERAGED}
+    is_put, found = (valued["right"] == PUT).to_numpy(), {}
+    for symbol in symbols:
+        own = np.flatnonzero((valued["symbol"] == symbol).to_numpy())
+        if len(own) >= LEAST_CLEAN:
+            of_symbol = {name: values[own] for name, values in numbers.items()}
+            found[symbol] = _of_the_sets(of_symbol, is_put[own])
+    return found
 
 
-def _spread(vol: pl.Expr) -> dict[str, pl.Expr]:
+def _of_the_sets(of: Mapping[str, Floats], is_put: Booleans) -> dict[str, float | None]:
+    """Return one ETF's numbers over the clean set and over the set whose greeks are averaged."""
+    away, days, vol = np.abs(of["delta"]), of["dte"], of["iv"]
+    clean = (days <= CLEAN_SET_DAYS) & _within(away, CLEAN_SET_DELTAS)
+    held = _within(days, GREEK_SET_DAYS) & _within(away, GREEK_SET_DELTAS)
+    near = np.abs(of["log_strike"]) <= AT_THE_MONEY
+    outside = (of["log_strike"] < 0) == is_put
+    known = ~np.isnan(of["delta"]) & ~np.isnan(of["open_interest"])
+    interest = of["open_interest"][known]
+    net = (of["delta"][known] * interest).sum()
     return {
-        "iv_min": vol.min(),
-        "iv_max": vol.max(),
-        "iv_mean": vol.mean(),
-        "iv_median": vol.median(),
-        "iv_std": vol.std(),
-        "iv_p25": vol.quantile(0.25, "linear"),
-        "iv_p75": vol.quantile(0.75, "linear"),
+        **_spread(vol[clean]),
+        "atm_iv_mean": _mean(vol[clean & near]),
+        "otm_iv_mean": _mean(vol[clean & ~near & outside]),
+        "itm_iv_mean": _mean(vol[clean & ~near & ~outside]),
+        "delta_mean": _mean(away[held]),
+        **{f"{name}_mean": _mean(of[name][held]) for name in ("gamma", "theta", "vega")},
+        "delta_net_oi": float(net / interest.sum()) if interest.any() else None,
     }
 
 
-def _by_moneyness(clean: pl.Expr) -> dict[str, pl.Expr]:
-    vol, log_strike = pl.col("iv"), pl.col("log_strike")
-    near = log_strike.abs() <= AT_THE_MONEY
-    outside = ~near & ((log_strike < 0) == (pl.col("right") == PUT))
+def _spread(vol: Floats) -> dict[str, float | None]:
+    if not len(vol):
+        return dict.fromkeys(SPREAD)
+    quarter, half, three_quarters = (float(it) for it in np.quantile(vol, (0.25, 0.5, 0.75)))
     return {
-        "atm_iv_mean": vol.filter(clean & near).mean(),
-        "otm_iv_mean": vol.filter(clean & outside).mean(),
-        "itm_iv_mean": vol.filter(clean & ~near & ~outside).mean(),
+        "iv_min": float(vol.min()),
+        "iv_max": float(vol.max()),
+        "iv_mean": float(vol.mean()),
+        "iv_median": half,
+        "iv_std": float(vol.std(ddof=1)) if len(vol) > 1 else None,
+        "iv_p25": quarter,
+        "iv_p75": three_quarters,
     }
 
 
-def _sums(by_contract: pl.DataFrame) -> dict[tuple[str, str], dict[str, float | None]]:
-    """Return volume and open interest by symbol and right, None where nothing was told."""
-    told = (pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in WHOLE_DAY)
-    summed = by_contract.group_by("symbol", "right").agg(told)
-    return {
-        (symbol, right): dict(zip(WHOLE_DAY, values, strict=True))
-        for symbol, right, *values in summed.iter_rows()
-    }
+def _within(values: Floats, ends: tuple[float, float]) -> Booleans:
+    inside: Booleans = (values >= ends[0]) & (values <= ends[1])
+    return inside
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _told(values: Floats) -> float | None:
+    """Return the sum of what is known, None when nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.sum()) if len(known) else None
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
@@ -217,42 +229,3 @@ def _ratio(puts: float | None, calls: float | None) -> Measured:
     if puts is None or calls is None:
         return Measured(None, 0, "not_told")
     return Measured(puts / calls, 0, None) if calls else Measured(None, 0, "no_calls")
-
-
-def _numbered(keys: Keys) -> tuple[Places, Integers]:
-    """Return the number of each row's key, and the first row of each number."""
-    numbers, slots = np.empty(len(keys), np.int32), FEWEST_SLOTS
-    while True:
-        first = np.empty(slots // 2, np.int64)
-        count = _number(keys, np.full(slots, -1, np.int32), first, numbers)
-        if count >= 0:
-            return numbers, first[:count]
-        slots *= 2
-
-
-@compiled
-def _number(keys: Keys, table: Places, first: Integers, numbers: Places) -> int:
-    """Write the number of each row's key; -1 when there are more keys than ``first`` holds.
-
-    ``table``: -1 in each of its slots, a power of two and twice as many.
-    """
-    count, mask = 0, np.uint64(len(table) - 1)
-    for row in range(len(keys)):
-        at = keys[row] & mask
-        while table[at] >= 0 and keys[first[table[at]]] != keys[row]:
-            at = (at + np.uint64(1)) & mask
-        if table[at] < 0:
-            if count == len(first):
-                return -1
-            table[at], first[count] = count, row
-            count += 1
-        numbers[row] = table[at]
-    return count
-
-
-@compiled
-def _raise(numbers: Places, values: Floats, largest: Floats) -> None:
-    """Raise each number's largest value, NaN before the first; a NaN among the values is none."""
-    for row in range(len(numbers)):
-        if not values[row] <= largest[numbers[row]] and not np.isnan(values[row]):
-            largest[numbers[row]] = values[row]

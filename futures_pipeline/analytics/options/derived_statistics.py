@@ -4,7 +4,7 @@ Source: QUANT_SPEC 7.3. What needs no history comes from the chain at NYSE's clo
 volatility and trend from what is stored of earlier sessions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -117,11 +117,18 @@ class Background:
     stored: pl.DataFrame
     vix_close: float | None
 
-    def of(self, symbol: str) -> "Background":
-        """Return the part of one ETF."""
-        own = pl.col("symbol") == symbol
-        stored, underlyings = self.stored.filter(own), self.underlyings.filter(own)
-        return Background(self.sessions, underlyings, stored, self.vix_close)
+    def by_symbol(self, symbols: Sequence[str]) -> Iterator["Background"]:
+        """Yield the part of each ETF."""
+        stored, underlyings = (
+            rows.partition_by("symbol", as_dict=True) for rows in (self.stored, self.underlyings)
+        )
+        for symbol in symbols:
+            yield Background(
+                sessions=self.sessions,
+                underlyings=underlyings.get((symbol,), self.underlyings.clear()),
+                stored=stored.get((symbol,), self.stored.clear()),
+                vix_close=self.vix_close,
+            )
 
 
 def derived_statistics(
@@ -159,8 +166,7 @@ def statistics_of(
     of_quotes, of_day = of_the_quotes(chain, symbols, day.rate), of_the_day(chain.traded, symbols)
     judged = quality(chain, symbols)
     found = []
-    for symbol in symbols:
-        past = background.of(symbol)
+    for symbol, past in zip(symbols, background.by_symbol(symbols), strict=True):
         numbers = of_quotes[symbol] | of_day[symbol] | _of_the_underlying(past)
         numbers |= _against_history(numbers["iv_atm_30d"].value, past)
         found.append(
@@ -186,25 +192,20 @@ def quality(chain: ClosingChain, symbols: Sequence[str]) -> dict[str, dict[str, 
     ``greeks_source`` is ``mixed`` when not all greeks come from one place; ``quoted_at``: of
     the newest row.
     """
-    usable = pl.col("dte").is_between(LEAST_DAYS, MOST_DAYS)
-    counted = chain.judged.group_by("symbol").agg(
-        pl.len(),
-        usable.sum().alias("usable"),
-        pl.col("refused").is_null().sum().alias("clean"),
-        pl.col("timestamp").max(),
-    )
-    counts = {symbol: rest for symbol, *rest in counted.iter_rows()}
-    by_symbol = chain.valued.group_by("symbol").agg(pl.col("greeks_source").unique())
-    sources = dict(by_symbol.iter_rows())
-    found = {}
+    judged, valued, found = chain.judged, chain.valued, {}
+    is_usable = judged["dte"].is_between(LEAST_DAYS, MOST_DAYS)
+    is_clean = judged["refused"].is_null()
     for symbol in symbols:
-        contracts, of_use, clean, quoted_at = counts.get(symbol, (0, 0, 0, None))
+        own = judged["symbol"] == symbol
+        quoted_at: Any = judged["timestamp"].filter(own).max()
+        sources = valued["greeks_source"].filter(valued["symbol"] == symbol).unique()
         is_early = quoted_at is not None and quoted_at < chain.day.closes_at - CLOSING
+        clean = int((own & is_clean).sum())
         found[symbol] = {
-            "n_contracts": contracts,
+            "n_contracts": int(own.sum()),
             "n_clean": clean,
-            "greeks_source": _source(set(sources.get(symbol, ())) - {MISSING}),
-            "quality": _grade(of_use, clean, is_early),
+            "greeks_source": _source(set(sources) - {MISSING}),
+            "quality": _grade(int((own & is_usable).sum()), clean, is_early),
             "quoted_at": quoted_at,
         }
     return found
@@ -212,9 +213,10 @@ def quality(chain: ClosingChain, symbols: Sequence[str]) -> dict[str, dict[str, 
 
 def _of_the_underlying(past: Background) -> Numbers:
     """Return the ETF's close, its moves, and VIX."""
-    stored = {row[0]: row[1:] for row in past.underlyings.select(*CLOSES).iter_rows()}
+    days, prices, dividends = (past.underlyings[name].to_list() for name in CLOSES)
+    stored = dict(zip(days, map(Underlying, prices, dividends), strict=True))
     sessions = past.sessions[-RETURNS - 1 :]
-    closes = [Underlying(*stored.get(session, (None, 0.0))) for session in sessions]
+    closes = [stored.get(session, Underlying(None, 0.0)) for session in sessions]
     move = moves(closes)
     return {
         **reasoned({"vix_close": past.vix_close}, "not_stored"),
@@ -236,10 +238,10 @@ def _against_history(vol: float | None, past: Background) -> Numbers:
 def _regime(numbers: Numbers, past: Background) -> Regime:
     """Return the regime of the day, held from the session before."""
     today = regime_of(Reading(*(numbers[name].value for name in READ)))
-    before = past.stored.filter(pl.col("date").is_in(past.sessions[-2:-1]))
-    if before.is_empty():
+    days = past.stored["date"].to_list()
+    if len(past.sessions) < 2 or past.sessions[-2] not in days:
         return today
-    row = before.row(0, named=True)
+    row = past.stored.row(days.index(past.sessions[-2]), named=True)
     yesterday = regime_of(Reading(*(row[name] for name in READ)))
     return held_regime(Regime(row["regime"]), yesterday, today)
 

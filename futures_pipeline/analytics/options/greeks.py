@@ -3,10 +3,12 @@
 Source: QUANT_SPEC 7.1.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
-from futures_pipeline.analytics.kernels.compiled import Floats
+from futures_pipeline.analytics.kernels.compiled import Booleans, Floats
 from futures_pipeline.analytics.options.black76 import (
     LARGEST_VOL,
     LEAST_VOL,
@@ -15,10 +17,14 @@ from futures_pipeline.analytics.options.black76 import (
     greeks,
     implied_vols,
 )
-from futures_pipeline.analytics.options.cleaning import CALL, PUT, STRIKE
+from futures_pipeline.analytics.options.cleaning import ABOVE_ITS_PUT, CALL, PUT
 
 BROKER, BROKER_VOL, COMPUTED, MISSING = "broker", "broker_vol", "computed", "missing"
+# The best first: each option has the first of them that it can have.
+SOURCES = pl.Series([BROKER, BROKER_VOL, COMPUTED, MISSING])
 GREEKS = ("delta", "gamma", "vega", "theta")
+# Whether a row is a put below the forward or a call at or above it.
+OUT_OF_THE_MONEY = (pl.col("right") == PUT) == (pl.col("strike") < pl.col("forward"))
 # What the broker sends for "not computed".
 NOT_COMPUTED = (-1.0, -2.0)
 
@@ -40,83 +46,66 @@ def with_greeks(chain: pl.DataFrame, rate: float) -> pl.DataFrame:
     A volatility is computed from the out-of-the-money quote of the strike and serves call and
     put. Greeks stay null without a spot price.
     """
-    clean = _own_numbers(chain.filter(pl.col("refused").is_null()))
-    computed = _computed_vols(clean, rate)
-    known = clean.join(computed, on=STRIKE, how="left", maintain_order="left").with_columns(
-        own_vol=pl.col("iv"),
-        iv=pl.coalesce("iv", "computed_vol"),
-    )
-    return _filled(known, rate).drop("computed_vol", "own_vol")
-
-
-def out_of_the_money() -> pl.Expr:
-    """Return whether a row is a put below the forward or a call at or above it."""
-    is_put = pl.col("right") == PUT
-    return is_put == (pl.col("strike") < pl.col("forward"))
-
-
-def _own_numbers(clean: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with null for what the broker did not compute."""
-    vol = pl.col("iv")
-    spot = _sound("underlying_price", pl.col("underlying_price") > 0)
-    sides = {"delta": pl.col("delta").abs() < 1, "gamma": pl.col("gamma") >= 0}
-    sides |= {"vega": pl.col("vega") >= 0, "theta": ~pl.col("theta").is_in(NOT_COMPUTED)}
-    return clean.with_columns(
-        _sound("iv", vol.is_between(LEAST_VOL, LARGEST_VOL)),
-        *(_sound(name, holds) for name, holds in sides.items()),
-        spot=spot.fill_null(spot.median().over("symbol")),
+    clean = _with_spot(chain.filter(pl.col("refused").is_null()))
+    contracts, own = _contracts(clean, rate), _own_numbers(clean)
+    vol = np.where(np.isnan(own["iv"]), _computed_vols(clean, contracts, own["iv"]), own["iv"])
+    is_whole: Booleans = np.logical_and.reduce([np.isfinite(it) for it in own.values()])
+    numbers = {"iv": vol, "forward_delta": forward_deltas(contracts, vol)}
+    numbers |= _filled(contracts, vol, clean["spot"].to_numpy(), own, is_whole)
+    place = np.select([is_whole, ~np.isnan(own["iv"]), ~np.isnan(vol)], [0, 1, 2], 3)
+    return clean.with_columns_seq(
+        *(pl.Series(name, found, nan_to_null=True) for name, found in numbers.items()),
+        greeks_source=SOURCES[place],
     )
 
 
-def _sound(name: str, holds: pl.Expr) -> pl.Expr:
-    return pl.when(pl.col(name).is_finite() & holds).then(pl.col(name)).alias(name)
+def _with_spot(clean: pl.DataFrame) -> pl.DataFrame:
+    price = pl.col("underlying_price")
+    sound = pl.when(price.is_finite() & (price > 0)).then(price)
+    return clean.with_columns_seq(spot=sound.fill_null(sound.median().over("symbol")))
 
 
-def _computed_vols(clean: pl.DataFrame, rate: float) -> pl.DataFrame:
-    """Return ``computed_vol`` of the strikes at which a volatility is missing."""
-    is_missing = pl.col("iv").is_null().any().over(STRIKE)
-    quotes = clean.filter(is_missing & out_of_the_money())
-    vols = implied_vols(_contracts(quotes, rate), quotes["mid"].to_numpy())
-    return quotes.select(*STRIKE, computed_vol=pl.Series(vols, nan_to_null=True))
+def _own_numbers(clean: pl.DataFrame) -> dict[str, Floats]:
+    """Return the broker's volatility and greeks, NaN for what it did not compute."""
+    told = {name: clean[name].to_numpy() for name in ("iv", *GREEKS)}
+    is_sound = {
+        "iv": (told["iv"] >= LEAST_VOL) & (told["iv"] <= LARGEST_VOL),
+        "delta": np.abs(told["delta"]) < 1,
+        "gamma": told["gamma"] >= 0,
+        "vega": told["vega"] >= 0,
+        "theta": ~np.isin(told["theta"], NOT_COMPUTED),
+    }
+    return {
+        name: np.where(np.isfinite(values) & is_sound[name], values, np.nan)
+        for name, values in told.items()
+    }
 
 
-def _filled(known: pl.DataFrame, rate: float) -> pl.DataFrame:
-    """Return the rows with computed greeks where the broker's are not complete."""
-    contracts, vol = _contracts(known, rate), _numbers(known, "iv")
-    computed = greeks(contracts, vol, _numbers(known, "spot"))
-    is_whole = pl.all_horizontal(pl.col(name).is_not_null() for name in ("own_vol", *GREEKS))
-    with_source = known.with_columns(
-        forward_delta=pl.Series(forward_deltas(contracts, vol), nan_to_null=True),
-        **{
-            f"computed_{name}": pl.Series(getattr(computed, name), nan_to_null=True)
-            for name in GREEKS
-        },
-        greeks_source=pl.when(is_whole)
-        .then(pl.lit(BROKER))
-        .when(pl.col("own_vol").is_not_null())
-        .then(pl.lit(BROKER_VOL))
-        .when(pl.col("iv").is_not_null())
-        .then(pl.lit(COMPUTED))
-        .otherwise(pl.lit(MISSING)),
-    )
-    is_own = pl.col("greeks_source") == BROKER
-    return with_source.with_columns(
-        pl.when(is_own).then(pl.col(name)).otherwise(f"computed_{name}").alias(name)
-        for name in GREEKS
-    ).drop(f"computed_{name}" for name in GREEKS)
+def _computed_vols(clean: pl.DataFrame, contracts: Contracts, own: Floats) -> Floats:
+    """Return the volatilities of rows without an own one, NaN elsewhere and where none is known."""
+    found = clean.select_seq(above=ABOVE_ITS_PUT, outside=OUT_OF_THE_MONEY)
+    calls, outside = np.flatnonzero(found["above"].to_numpy()), found["outside"].to_numpy()
+    quote = np.arange(clean.height)
+    quote[calls] = np.where(outside[calls], calls, calls + 1)
+    quote[calls + 1] = quote[calls]
+    wanted = np.flatnonzero(np.isnan(own) & outside[quote])
+    vols = np.full(clean.height, np.nan)
+    vols[wanted] = implied_vols(contracts[quote[wanted]], clean["mid"].to_numpy()[quote[wanted]])
+    return vols
+
+
+def _filled(
+    contracts: Contracts, vol: Floats, spot: Floats, own: Mapping[str, Floats], is_whole: Booleans
+) -> dict[str, Floats]:
+    """Return the greeks, computed where the broker's are not complete."""
+    wanted = np.flatnonzero(~is_whole)
+    computed = greeks(contracts[wanted], vol[wanted], spot[wanted])
+    filled = {name: own[name].copy() for name in GREEKS}
+    for name, values in filled.items():
+        values[wanted] = getattr(computed, name)
+    return filled
 
 
 def _contracts(rows: pl.DataFrame, rate: float) -> Contracts:
-    return Contracts(
-        forward=_numbers(rows, "forward"),
-        strike=_numbers(rows, "strike"),
-        years=_numbers(rows, "years"),
-        rate=rate,
-        is_call=(rows["right"] == CALL).to_numpy(),
-    )
-
-
-def _numbers(rows: pl.DataFrame, name: str) -> Floats:
-    """Return a column as an array, NaN for null."""
-    values: Floats = rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return values
+    forward, strike, years = (rows[it].to_numpy() for it in ("forward", "strike", "years"))
+    return Contracts(forward, strike, years, rate, (rows["right"] == CALL).to_numpy())

@@ -48,7 +48,7 @@ def by_session(rows: pl.DataFrame, column: str, sessions: Sequence[date]) -> lis
 
     ``rows``: of one symbol, ``date`` unique.
     """
-    stored = dict(rows.select("date", column).iter_rows())
+    stored = dict(zip(rows["date"].to_list(), rows[column].to_list(), strict=True))
     return [stored.get(day) for day in sessions]
 
 
@@ -71,7 +71,7 @@ def rank(values: Sequence[float | None], window: int) -> Measured:
     low, high, today = min(known), max(known), known[-1]
     if low == high:
         return Measured(None, len(known), "flat")
-    return Measured(100 * (today - low) / (high - low), len(known), None)
+    return Measured(100 * ((today - low) / (high - low)), len(known), None)
 
 
 def percentile(values: Sequence[float | None], window: int) -> Measured:

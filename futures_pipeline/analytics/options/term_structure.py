@@ -3,6 +3,7 @@
 Source: QUANT_SPEC 7.2, 7.3.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import pairwise
@@ -11,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from futures_pipeline.analytics.kernels.compiled import Floats
-from futures_pipeline.analytics.options.cleaning import EXPIRY, STRIKE, runs
-from futures_pipeline.analytics.options.greeks import out_of_the_money
+from futures_pipeline.analytics.kernels.compiled import Floats, Integers, compiled
+from futures_pipeline.analytics.options.cleaning import EXPIRY, STRIKE, expiries
+from futures_pipeline.analytics.options.greeks import OUT_OF_THE_MONEY
 
 YEAR_DAYS = 365.0
 # Where along a smile the 25-delta put and call lie, by the forward delta of a call.
@@ -71,34 +72,56 @@ def smiles(valued: pl.DataFrame) -> list[Smile]:
     At the money it is linear in ln(strike / forward) between the strikes about the forward; at
     25 delta linear in the forward delta. Only out-of-the-money quotes count.
     """
-    known = valued.filter(out_of_the_money() & pl.col("iv").is_not_null()).sort(STRIKE)
-    columns = ("years", "log_strike", "forward_delta", "iv")
-    numbers = known.select(columns).to_numpy().T
-    named = known.select(*EXPIRY, "dte")
-    found = []
-    for begin, end in runs(known, EXPIRY):
-        symbol, expiry, dte = named.row(begin)
-        years, log_strike, rank, vol = numbers[:, begin:end]
-        found.append(
-            Smile(
-                symbol=symbol,
-                expiry=expiry,
-                dte=dte,
-                years=float(years.mean()),
-                atm_vol=between(log_strike, vol, 0.0),
-                put_25_vol=between(rank, vol, PUT_25),
-                call_25_vol=between(rank, vol, CALL_25),
-            )
+    known = valued.filter(OUT_OF_THE_MONEY & pl.col("iv").is_not_null()).sort(STRIKE)
+    ends = expiries(known)
+    points = np.empty((len(ends), 4))
+    _read(ends, known[["years", "log_strike", "forward_delta", "iv"]].to_numpy(), points)
+    named = known[ends - 1, [*EXPIRY, "dte"]].iter_rows()
+    return [
+        Smile(symbol, expiry, dte, years, _known(money), _known(put), _known(call))
+        for (symbol, expiry, dte), (years, money, put, call) in zip(
+            named, points.tolist(), strict=True
         )
-    return found
+    ]
+
+
+@compiled
+def _read(ends: Integers, numbers: Floats, points: Floats) -> None:
+    """Write each expiry's years, and its volatilities at the money and at 25 delta."""
+    begin = 0
+    for run in range(len(ends)):
+        own = numbers[begin : ends[run]]
+        log_strike, rank, vol = own[:, 1], own[:, 2], own[:, 3]
+        points[run, 0] = own[:, 0].mean()
+        points[run, 1] = _between(log_strike, vol, 0.0)
+        points[run, 2] = _between(rank, vol, PUT_25)
+        points[run, 3] = _between(rank, vol, CALL_25)
+        begin = ends[run]
 
 
 def between(x: Floats, y: Floats, at: float) -> float | None:
     """Return ``y`` at a point of ``x`` by linear interpolation, None outside of its values."""
-    order = np.argsort(x, kind="stable")
-    if not len(x) or not x[order[0]] <= at <= x[order[-1]]:
-        return None
-    return float(np.interp(at, x[order], y[order]))
+    return _known(_between(x, y, at))
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+@compiled
+def _between(x: Floats, y: Floats, at: float) -> float:
+    below = above = -1
+    for place in range(len(x)):
+        if x[place] <= at and (below < 0 or x[place] > x[below]):
+            below = place
+        if x[place] >= at and (above < 0 or x[place] < x[above]):
+            above = place
+    if below < 0 or above < 0:
+        return np.nan
+    if x[below] == x[above]:
+        return float(y[below])
+    slope = (y[above] - y[below]) / (x[above] - x[below])
+    return float(y[below] + slope * (at - x[below]))
 
 
 def constant_maturity_vol(

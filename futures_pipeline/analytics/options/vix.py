@@ -6,13 +6,19 @@ whole strips of quotes: a chain of few strikes misses the wings and comes out to
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from futures_pipeline.analytics.kernels.compiled import Booleans, Floats
-from futures_pipeline.analytics.options.cleaning import CALL, EXPIRY, LEAST_DAYS, PUT, STRIKE, runs
+from futures_pipeline.analytics.options.cleaning import (
+    CONTRACT,
+    LEAST_DAYS,
+    calls_beside_puts,
+    expiries,
+)
 
 MINUTES_IN_30_DAYS, MINUTES_IN_A_YEAR = 43_200.0, 525_600.0
 # Beyond this an expiry says little about 30 days.
@@ -111,24 +117,23 @@ def chain_vix(judged: pl.DataFrame, rate: float) -> dict[str, ChainVix]:
     The expiries are the last one up to 30 days away, 7 at least, and the first one beyond, 60
     at most.
     """
-    quoted = _calls_beside_puts(judged)
-    numbers = quoted.select("years", "strike", *SIDES).to_numpy().T
+    quoted = _quoted_strikes(judged)
+    numbers = quoted[["years", "strike", *SIDES]].to_numpy().T
     strips: dict[str, list[tuple[float, Strip]]] = {name: [] for name in judged["symbol"].unique()}
-    for begin, end in runs(quoted, EXPIRY):
+    for begin, end in pairwise([0, *expiries(quoted).tolist()]):
         years, *strip = numbers[:, begin:end]
         minutes = float(years.mean()) * MINUTES_IN_A_YEAR
         strips[quoted["symbol"][begin]].append((minutes, Strip(*strip)))
     return {symbol: _index(own, rate) for symbol, own in strips.items()}
 
 
-def _calls_beside_puts(judged: pl.DataFrame) -> pl.DataFrame:
+def _quoted_strikes(judged: pl.DataFrame) -> pl.DataFrame:
     """Return the strikes that call and put are offered at, of the expiries that may be used."""
-    bid, ask = pl.col("bid").fill_nan(0.0).fill_null(0.0), pl.col("ask")
-    quoted = ask.is_finite() & (ask > 0) & (ask >= bid)
-    near = judged.filter(quoted, pl.col("dte").is_between(LEAST_DAYS, MOST_DAYS))
-    usable = near.select(*STRIKE, "right", "years", bid, "ask")
-    call, put = (usable.filter(pl.col("right") == right) for right in (CALL, PUT))
-    return call.join(put, on=STRIKE, suffix="_put").sort(STRIKE)
+    ask = pl.col("ask")
+    usable = judged.select_seq(*CONTRACT, "years", "ask", pl.col("bid").fill_null(0.0)).filter(
+        judged["dte"].is_between(LEAST_DAYS, MOST_DAYS), ask > 0, ask >= pl.col("bid")
+    )
+    return calls_beside_puts(usable, ("bid", "ask"))
 
 
 def _index(strips: Sequence[tuple[float, Strip]], rate: float) -> ChainVix:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from futures_pipeline.analytics.options.cleaning import (
     closing_rows,
-    forward_prices,
     judge_quotes,
     parity_residuals,
     refusals,
@@ -90,9 +89,9 @@ def test_the_last_row_before_the_close_stands() -> None:
         )
         for before in minutes
     ]
-    assert closing_rows(frame(rows), CLOSE)["bid"].to_list() == [4.0]
-    assert closing_rows(frame(rows[:2]), CLOSE)["bid"].to_list() == [14.0]
-    assert closing_rows(frame(rows[3:]), CLOSE).is_empty()
+    assert closing_rows(frame(rows), CLOSE, ["SPY"])["bid"].to_list() == [4.0]
+    assert closing_rows(frame(rows[:2]), CLOSE, ["SPY"])["bid"].to_list() == [14.0]
+    assert closing_rows(frame(rows[3:]), CLOSE, ["SPY"]).is_empty()
 
 
 def test_a_symbol_not_quoted_at_the_close_stands_as_last_quoted() -> None:
@@ -108,7 +107,11 @@ def test_a_symbol_not_quoted_at_the_close_stands_as_last_quoted() -> None:
         ]
         for at in [CLOSE - timedelta(minutes=minutes)]
     ]
-    assert closing_rows(frame(rows), CLOSE)["strike"].to_list() == [500.0, 510.0, 590.0]
+    assert sorted(closing_rows(frame(rows), CLOSE, ["QQQ", "SPY"])["strike"]) == [
+        500.0,
+        510.0,
+        590.0,
+    ]
 
 
 def test_of_two_rows_of_one_round_the_one_received_last_stands() -> None:
@@ -116,7 +119,7 @@ def test_of_two_rows_of_one_round_the_one_received_last_stands() -> None:
     second = option(bid=1.0, received_at=CLOSE - timedelta(minutes=1))
     other = option(strike=600.0)
     rows = frame([second, first, other])
-    assert closing_rows(rows, CLOSE)["bid"].to_list() == [1.0, 9.9]
+    assert closing_rows(rows, CLOSE, ["SPY"])["bid"].to_list() == [1.0, 9.9]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -132,22 +135,24 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
         for before in (3, 8)
         for bid in (1.0, 2.0, None)
     )
-    found = closing_rows(shuffled(rows, seed), CLOSE)
-    assert found.equals(closing_rows(rows, CLOSE))
+    found, plain = (
+        closing_rows(it, CLOSE, ["SPY"]).sort("strike") for it in (shuffled(rows, seed), rows)
+    )
+    assert found.equals(plain)
     assert found["bid"].to_list() == [2.0, 2.0]
 
 
 def test_forwards_are_those_the_chain_was_made_from() -> None:
     rows = chain(Truth(strikes=NEAR))
     judged = judge_quotes(rows, TODAY)
-    found = forward_prices(judged, RATE)
-    years = judged.group_by("expiry").agg(pl.col("years").first()).sort("expiry")["years"]
+    found = parity_residuals(judged, RATE)
+    years = judged.filter(right="C")["years"]
     surface = Surface(590.0, CALM)
     assert found["forward"].to_list() == [
         pytest.approx(surface.terms(590.0, it).forward, abs=1e-6) for it in years
     ]
-    assert found["pairs"].to_list() == [len(NEAR)] * 4
-    assert parity_residuals(judged, RATE)["residual"].abs().max() < 1e-6
+    assert found.group_by("expiry").len()["len"].to_list() == [len(NEAR)] * 4
+    assert found["residual"].abs().max() < 1e-6
 
 
 def test_the_forward_comes_from_where_call_and_put_cost_the_same() -> None:
@@ -156,9 +161,8 @@ def test_the_forward_comes_from_where_call_and_put_cost_the_same() -> None:
     wrong = (pl.col("strike") == 500.0) & (pl.col("right") == "C")
     moved = rows.with_columns(pl.when(wrong).then(pl.col(side) + 2).otherwise(side).alias(side)
                               for side in ("bid", "ask"))  # fmt: skip
-    sound, found = (forward_prices(judge_quotes(it, TODAY), RATE) for it in (rows, moved))
-    assert found.equals(sound)
-    residuals = parity_residuals(judge_quotes(moved, TODAY), RATE)
+    sound, residuals = (parity_residuals(judge_quotes(it, TODAY), RATE) for it in (rows, moved))
+    assert residuals["forward"].equals(sound["forward"])
     assert residuals.filter(pl.col("residual").abs() > 1)["strike"].to_list() == [500.0]
     assert residuals["residual"].max() == pytest.approx(2.0, abs=1e-6)
 
