@@ -78,6 +78,8 @@ def grid_returns(
     Returns:
         ``RETURN_SCHEMA``, one row per grid point after the open for each contract observed in
         the session, ascending by symbol, contract and ``at`` (UTC, the end of the return).
+        None is later than the session's newest observation, of any contract: what comes after
+        it is not known yet.
         ``price`` is the last observation of the session at or before ``at``, null when that
         is older than 5 minutes and than the interval; ``age_seconds`` its age, also then.
         ``log_return`` is a fraction, null with a ``reason``:
@@ -96,9 +98,11 @@ def grid_returns(
     require_aware(prices, ("timestamp",))
     interval = timedelta(minutes=minutes)
     sessions = session_table(calendar, session_dates)
-    known = prices.drop_nulls("price").with_columns(utc_microseconds("timestamp"))
-    observed = with_session(known, sessions).sort("contract", "timestamp")
+    every = with_session(prices.with_columns(utc_microseconds("timestamp")), sessions)
+    observed = every.drop_nulls("price").sort("contract", "timestamp")
     grid = _grid(calendar, sessions["session_date"].to_list(), interval)
+    newest = every.group_by("session_date").agg(newest=pl.col("timestamp").max())
+    grid = grid.join(newest, on="session_date").filter(pl.col("at") <= pl.col("newest"))
     parts = [pl.DataFrame(schema=RETURN_SCHEMA)]
     for symbol in observed["symbol"].unique().sort():
         if symbol not in hours:

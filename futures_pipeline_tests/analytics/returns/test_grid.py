@@ -48,10 +48,18 @@ def test_a_return_is_indexed_by_its_end_and_uses_the_last_price_before(
 
 def test_every_point_of_a_session_has_a_row(calendar: TradingCalendar) -> None:
     """23 hours of minutes, 276 of five minutes; the open itself ends no return."""
-    frame = prices((NOON, 100.0))
+    frame = prices((NOON, 100.0), (new_york(WEDNESDAY, 17), None))
     one, five = returns_of(frame, calendar), returns_of(frame, calendar, 5)
     assert (one.height, five.height) == (1380, 276)
     assert (one["at"][0], one["at"][-1]) == (OPEN + MINUTE, new_york(WEDNESDAY, 17))
+
+
+def test_what_comes_after_the_newest_observation_is_not_known(calendar: TradingCalendar) -> None:
+    """At noon an hour's return ends at noon, though its price would pass as fresh until one."""
+    spy = prices((NOON - 2 * MINUTE, 400.0), symbol="SPY", contract="SPY")
+    for minutes in (1, 60):
+        returns = returns_of(stacked([prices((NOON, 100.0)), spy]), calendar, minutes)
+        assert set(returns.group_by("contract").agg(pl.col("at").max())["at"]) == {NOON}
 
 
 def test_longer_returns_are_sums_of_the_shorter_ones(calendar: TradingCalendar) -> None:
@@ -67,7 +75,8 @@ def test_longer_returns_are_sums_of_the_shorter_ones(calendar: TradingCalendar) 
 def test_a_price_older_than_five_minutes_and_than_the_interval_is_stale(
     calendar: TradingCalendar, minutes: int, limit_minutes: int
 ) -> None:
-    frame = prices((NOON - MINUTE * minutes, 99.0), (NOON, 100.0))
+    later = (NOON + 60 * MINUTE, None)
+    frame = prices((NOON - MINUTE * minutes, 99.0), (NOON, 100.0), later)
     returns = returns_of(frame, calendar, minutes)
     fresh = at(returns, NOON + limit_minutes * MINUTE)
     assert (fresh["reason"], fresh["log_return"], fresh["price"]) == (None, 0.0, 100.0)
@@ -86,7 +95,7 @@ def test_reasons_say_which_end_is_missing(calendar: TradingCalendar) -> None:
 def test_nothing_crosses_a_session(calendar: TradingCalendar) -> None:
     """The last price before the pause is no price of the next session."""
     closing = new_york(date(2025, 1, 14), 17)
-    frame = prices((closing, 100.0), (OPEN + MINUTE, 200.0))
+    frame = prices((closing, 100.0), (OPEN + MINUTE, 200.0), (OPEN + 3 * MINUTE, None))
     returns = returns_of(frame, calendar, 1, date(2025, 1, 14), WEDNESDAY)
     assert set(returns["log_return"].drop_nulls().to_list()) == {0.0}
     assert at(returns, OPEN + MINUTE)["reason"] == "no_earlier_price"

@@ -165,11 +165,11 @@ def test_a_whole_session_has_no_divergence_and_every_window(newest: Found) -> No
     found = newest.tables
     assert found["divergences"].is_empty()
     windows = found["correlations"].group_by("timeframe_minutes", "window").len().sort(pl.all())
-    # Both markets are open 18:00-20:00 and 04:00-17:00. Bars are of NYSE hours alone, and the
-    # last return that five minutes of age allow is that of 16:05.
+    # Both markets are open 18:00-20:00 and 04:00-17:00; bars are of NYSE hours alone, so
+    # nothing is known after 16:00: 14 hours.
     assert windows.rows() == [
-        *((1, 60, 845), (1, 120, 845), (5, 78, 169)),
-        *((15, 52, 57), (60, 46, 15)),
+        *((1, 60, 840), (1, 120, 840), (5, 78, 168)),
+        *((15, 52, 56), (60, 46, 14)),
     ]
     regimes = found["correlations"].filter(window=120)["regime"].drop_nulls()
     assert set(regimes) == {"middle", "high"}
@@ -190,7 +190,7 @@ def test_an_unusual_minute_is_marked_and_its_bad_tick_leaves_the_windows(bars: B
     assert flags[new_york(NEWEST, 14)] == 0
     readings = dict(of_window.select("at", "correlation").iter_rows())
     assert readings[noon] < 0.5 < 0.9 < readings[new_york(NEWEST, 12, 1)]
-    assert found.filter(window=120)["quality_flags"].null_count() == 845
+    assert found.filter(window=120)["quality_flags"].null_count() == 840
 
 
 def test_each_session_has_its_correlation_and_days_of_one_kind_are_not_called_two(
