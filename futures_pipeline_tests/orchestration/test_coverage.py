@@ -117,6 +117,22 @@ def test_a_gap_with_a_cause_alarms_nobody(workbench: Workbench, ingest: Ingest) 
     assert stream(workbench, "ESH5")["explained_minutes"] == 22
 
 
+def test_a_back_fill_of_before_the_first_start_alarms_nobody(
+    workbench: Workbench, ingest: Ingest
+) -> None:
+    """Options and quotes of then cannot come any more, and nothing was there to collect them."""
+    begun = datetime(2025, 1, 14, 22, tzinfo=UTC)
+    plant_day(workbench, TUESDAY, lost(22, LOST_AT - timedelta(days=1)))
+    plant_day(workbench, WEDNESDAY, {})
+    plant_events(workbench, WEDNESDAY, event("collector_down", begun, begun + MINUTE))
+    ingest(str(WEDNESDAY))
+
+    assert check(ingest(str(TUESDAY))).passed
+
+    gap = workbench.lake.read(GAPS.name).filter(session_date=TUESDAY).row(0, named=True)
+    assert gap["says"] == "the collector did not run: it had not run before"
+
+
 def test_minutes_that_history_fills_later_are_no_gap_any_more(
     workbench: Workbench, ingest: Ingest
 ) -> None:

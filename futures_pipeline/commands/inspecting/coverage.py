@@ -20,7 +20,9 @@ from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryErro
 from futures_pipeline.domain.sessions import Session, Timetable, TradingCalendar
 from futures_pipeline.orchestration.ingestion.session_coverage import (
     COVERAGE_INPUTS,
+    first_told_at,
     session_coverage,
+    with_time_before,
 )
 from futures_pipeline.storage.ingestion import source_id
 from futures_pipeline.storage.judging import Court, judge
@@ -53,6 +55,8 @@ def coverage(asked: str | None, config: Path | None, data: Path | None) -> None:
     is_stopped = last_kept is not None and not is_running(settings.data)
     if last_kept is not None and is_stopped and last_kept < until:
         rows = with_downtime(rows, last_kept, until)
+    told_from = first_told_at(Lake(settings.lake_path))
+    rows = with_time_before(rows, told_from, [session.session_date])
     found = session_coverage(rows, [session.session_date], settings, calendar, until)
     print_coverage(Console(), session, found, until, is_stopped)
 

@@ -72,7 +72,9 @@ class Plan:
 @click.option("--from", "start", help="Market time to start at, like 2025-01-15T08:55-05:00.")
 @click.option("--speed", type=float, help="Market seconds a second (default 10, with --once 30).")
 @click.option("--sessions", type=int, default=25, help="Complete sessions of history (25).")
-@click.option("--seed", type=int, default=7, help="Seed of the generated market (7).")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=7, help="Seed of the generated market (7)."
+)
 @with_settings
 def demo(  # noqa: PLR0913 - one argument for each option of the command line
     once: bool,

@@ -23,6 +23,8 @@ def run(config: Path | None, data: Path | None) -> None:
     if file.exists():  # the children must read it wherever they work
         environment["FUTURES_PIPELINE_CONFIG"] = str(file.absolute())
     console = Console()
+    with sole_user(settings.data, "collector"):
+        pass  # one that runs already is found before anything else is started
     with (
         sole_user(settings.data, "pipeline"),
         Processes(settings.data / "logs") as processes,

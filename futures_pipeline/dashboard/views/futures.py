@@ -140,7 +140,7 @@ def _horizon_columns() -> list[Column]:
             sign_tone("edge"),
             is_number=True,
         ),
-        Column("Days left", lambda row: number(row["days"], 0), is_number=True),
+        Column("Sessions needed, in all", lambda row: number(row["days"], 0), is_number=True),
     ]
 
 

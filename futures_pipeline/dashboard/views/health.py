@@ -49,7 +49,8 @@ def _collector() -> None:
     if told is None:
         st.warning(
             f"The collector does not answer on port {port}: it does not run, or its feed is off. "
-            "Start it with `futures-pipeline run`; its log is collector.log in the data directory."
+            "Start it with `futures-pipeline run`; its log is `logs/collector.log` in the data "
+            "directory."
         )
         return
     parts.show_table(_source_columns(), told["sources"], "Sources", "No source is configured.")

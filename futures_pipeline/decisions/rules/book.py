@@ -15,12 +15,15 @@ def rules_in(package: ModuleType) -> tuple[Rule, ...]:
     """Return the rules of a package's files, files by name, rules as each file lists them.
 
     Raises:
-        ConfigurationError: a file has no tuple ``RULES`` of rules.
+        ConfigurationError: a file cannot be imported, or has no tuple ``RULES`` of rules.
     """
     found: list[Rule] = []
     for file in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
         name = f"{package.__name__}.{file}"
-        rules = getattr(importlib.import_module(name), "RULES", None)
+        try:
+            rules = getattr(importlib.import_module(name), "RULES", None)
+        except (ImportError, SyntaxError, NameError, TypeError, ValueError) as error:
+            raise ConfigurationError(name, str(error), "a file that can be imported") from error
         if not isinstance(rules, tuple) or not all(isinstance(rule, Rule) for rule in rules):
             raise ConfigurationError(f"{name}.RULES", rules, "a tuple of rules")
         found.extend(rules)

@@ -17,7 +17,9 @@ from futures_pipeline.orchestration.ingestion.raw import OWNERS
 from futures_pipeline.orchestration.ingestion.session_coverage import (
     COVERAGE_INPUTS,
     SessionCoverage,
+    first_told_at,
     session_coverage,
+    with_time_before,
 )
 from futures_pipeline.orchestration.partitions import session_dates
 from futures_pipeline.orchestration.reporting import column_schema, on_session
@@ -89,6 +91,7 @@ def judged(
 ) -> tuple[dict[date, int], SessionCoverage]:
     """Return the coverage of some sessions, with the position each was judged at."""
     committed, rows = workbench.raw_rows(COVERAGE_INPUTS, days)
+    rows = with_time_before(rows, first_told_at(workbench.lake), days)
     calendar = workbench.calendar
     found = session_coverage(rows, days, workbench.settings, calendar, until)
     sessions = (calendar.globex.on(day) for day in days)

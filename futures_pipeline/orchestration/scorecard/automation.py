@@ -75,6 +75,8 @@ def brief_due(workbench: Workbench) -> dict[date, int]:
     if is_there or workbench.calendar.regular.on(day) is None:
         return {}
     after, speed = now - new_york(day, 9, 25), 1.0 / workbench.clock.system_seconds(1.0)
+    if after < LATEST and is_arriving(workbench, day):
+        return {}  # a pipeline that was started late is fetching the night
     return {day: 0} if is_due(after, speed, lambda: has_decisions(workbench, day)) else {}
 
 
@@ -93,6 +95,15 @@ def is_due(after: timedelta, speed: float, has_all: Callable[[], bool]) -> bool:
     if not timedelta() <= after <= LATEST:
         return False
     return after >= max(DEADLINE, RUNS_TAKE * speed) or has_all()
+
+
+def is_arriving(workbench: Workbench, day: date) -> bool:
+    """Return whether bars of a session are collected and none is in the lake."""
+    bars = workbench.lake.open(BARS_1M.name)
+    if bars is not None and day in bars.session_dates():
+        return False
+    collected = {(part.table, part.session_date) for part in workbench.spool.partitions()}
+    return (BARS_1M.name, day) in collected
 
 
 def has_decisions(workbench: Workbench, day: date) -> bool:

@@ -1,6 +1,9 @@
 """Rules are found, ordered and refused; a user adds one in one file."""
 
+import sys
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +60,20 @@ def test_a_name_is_taken_once() -> None:
 def test_a_file_without_rules_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="a tuple of rules"):
         rules_in(not_a_rule_folder)
+
+
+@pytest.mark.parametrize("text", ["import no_such_module", "RULES = (", "RULES = (below(),)"])
+def test_a_file_that_cannot_be_imported_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    folder = tmp_path / "broken_rules"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "mine.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"^broken_rules.mine: .* a file that can be"):
+        rules_in(import_module("broken_rules"))
+    monkeypatch.delitem(sys.modules, "broken_rules")
 
 
 def test_what_rests_on_futures() -> None:

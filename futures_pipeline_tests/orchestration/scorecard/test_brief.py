@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from futures_pipeline.alerting import Outbox
@@ -19,6 +20,7 @@ from futures_pipeline.orchestration.resources import Workbench
 from futures_pipeline.orchestration.scorecard import automation, charts
 from futures_pipeline.orchestration.scorecard.automation import BRIEF_JOB, SCORECARD_JOB, brief_due
 from futures_pipeline.storage.lake import Lake
+from futures_pipeline.storage.spool import NewBatch
 from futures_pipeline.storage.tables import (
     BARS_1M,
     ENTRY_DECISIONS,
@@ -187,6 +189,16 @@ def test_a_morning_without_rows_has_a_brief_that_says_so(tmp_path: Path) -> None
     assert "D: ES: no price of the night" in text
     (told,) = Outbox(tmp_path).messages(10)
     assert told.message.severity.name == "WARN"
+
+
+def test_a_brief_waits_for_bars_that_are_on_their_way(tmp_path: Path) -> None:
+    """A pipeline that is started after 09:25 has collected the night before it is stored."""
+    late = Workbench(settings_at(tmp_path, MOMENT + timedelta(minutes=20)))
+    batch = NewBatch(BARS_1M.name, DAY, pl.DataFrame({"contract": ["ESH5"]}))
+    late.spool.append([batch], MOMENT)
+    assert brief_due(late) == {}
+    given_up = Workbench(settings_at(tmp_path, MOMENT + timedelta(hours=6)))
+    assert list(brief_due(given_up)) == [DAY]
 
 
 def test_a_shadow_is_named(data: Path) -> None:
