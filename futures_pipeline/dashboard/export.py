@@ -5,57 +5,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from futures_pipeline.dashboard.units import UNITS, UNITS_OF_BARS
+
 # Source: OWASP, CSV injection. A cell that begins so would be computed.
 FORMULA = "^[=+\\-@\t\r]"
-UNITS: Mapping[str, str] = {
-    **dict.fromkeys(("bid", "ask", "last", "price", "open", "high", "low_price"), "price units"),
-    **dict.fromkeys(("price_futures", "price_spot"), "price units"),
-    **dict.fromkeys(
-        ("change_1h", "change_4h", "change_overnight", "change_daily", "basis", "fair_basis"),
-        "points",
-    ),
-    **dict.fromkeys(
-        (
-            "return_1h",
-            "return_4h",
-            "return_overnight",
-            "return_daily",
-            "return_futures",
-            "return_spot",
-            "momentum",
-            "share",
-            "implied_vol",
-            "iv",
-            "volatility_20d",
-            "iv_atm_30d",
-            "iv_atm_90d",
-            "directional_accuracy",
-            "base_rate",
-        ),
-        "fraction",
-    ),
-    **dict.fromkeys(("volume", "open_interest"), "contracts or shares"),
-    **dict.fromkeys(("net_edge_bp", "cost_bp", "gross_edge_bp"), "basis points"),
-    **dict.fromkeys(("lead_seconds", "resolution_seconds"), "seconds"),
-    **dict.fromkeys(
-        (
-            "lead_minutes",
-            "timeframe_minutes",
-            "minutes",
-            "duration_minutes",
-            "horizon_minutes",
-            "expected_minutes",
-            "received_minutes",
-        ),
-        "minutes",
-    ),
-    **dict.fromkeys(("correlation", "low", "high"), "-1 to 1"),
-    **dict.fromkeys(("iv_rank_30d", "iv_rank_60d", "iv_rank_90d", "iv_percentile_1y"), "0 to 100"),
-    "z": "standard deviations",
-}
 
 
-def head(name: str, kind: pl.DataType) -> str:
+def head(name: str, kind: pl.DataType, units: Mapping[str, str] = UNITS) -> str:
     """Return a column's head with its unit.
 
     >>> head("change_1h", pl.Float64()), head("at", pl.Datetime("us", "UTC"))
@@ -63,7 +19,7 @@ def head(name: str, kind: pl.DataType) -> str:
     """
     if isinstance(kind, pl.Datetime):
         return f"{name} [UTC]"
-    unit = UNITS.get(name)
+    unit = units.get(name)
     return name if unit is None else f"{name} [{unit}]"
 
 
@@ -86,5 +42,6 @@ def as_csv(rows: pl.DataFrame) -> bytes:
         pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep(),
         pl.col(pl.Datetime("us", "UTC")).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"),
     )
-    heads = {name: head(name, kind) for name, kind in rows.schema.items()}
+    units = UNITS_OF_BARS if "open" in rows.schema else UNITS
+    heads = {name: head(name, kind, units) for name, kind in rows.schema.items()}
     return safe.rename(heads).write_csv().encode("utf-8-sig")

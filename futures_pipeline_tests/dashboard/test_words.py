@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from futures_pipeline.dashboard import export, words
 from futures_pipeline.dashboard.charts import correlation, health, leads, options, prices
-from futures_pipeline.dashboard.export import as_csv
+from futures_pipeline.dashboard.export import as_csv, head
 from futures_pipeline.dashboard.tables import Column, html_table, plain
 from futures_pipeline.dashboard.views.parts import literal
 from futures_pipeline.dashboard.words import Situation, state_of
 from futures_pipeline.domain.calendar import calendar_for
+from futures_pipeline.storage.tables import TABLES
 
 OPEN = datetime(2025, 1, 14, 15, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -52,6 +53,31 @@ def test_csv_has_units_and_no_formula() -> None:
     assert read["symbol"].to_list() == ["'=1+1", "'@x", "ES"]
     assert read["change_1h [points]"].to_list() == [-2.5, None, 0.25]
     assert read["at [UTC]"][0] == "2025-01-14T15:00:00Z"
+
+
+def test_every_measured_column_of_a_table_has_its_unit() -> None:
+    """What is a plain number or a ratio of the kind its name says has none."""
+    plain = {"gamma", "vega", "theta", "factor", "slope", "signal_to_noise", "variance_ratio"}
+    plain |= {"brier", "bic_gain", "participation", "pt_stat", "mean_gap", "put_call_ratio"}
+    plain |= {"put_call_oi_ratio", "effective_pairs", "realized_variance", "standard_error"}
+    ends = ("_mean", "asymmetry", "asymmetry_error", "break_even_ic")
+    beginnings = ("placebo_", "granger_p", "asymmetry")
+    columns = {
+        column.name
+        for table in TABLES.values()
+        for column in table.columns
+        if column.dtype == pl.Float64
+    }
+    bare = {it for it in columns - plain if "[" not in head(it, pl.Float64())}
+    assert {it for it in bare if not it.endswith(ends) and not it.startswith(beginnings)} == set()
+
+
+def test_low_and_high_of_a_bar_are_prices() -> None:
+    bar = {name: [1.0] for name in ("open", "low", "high")}
+    assert pl.read_csv(BytesIO(as_csv(pl.DataFrame(bar)))).columns[1:] == [
+        "low [price units]",
+        "high [price units]",
+    ]
 
 
 def test_a_list_in_a_file_is_json() -> None:
