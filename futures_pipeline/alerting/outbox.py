@@ -21,6 +21,7 @@ from futures_pipeline.alerting.conditions import (
     observed,
     told,
 )
+from futures_pipeline.domain.errors import PipelineError
 
 FILE = "alerts.sqlite"
 FORGET = timedelta(days=90)
@@ -149,10 +150,17 @@ class Outbox:
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level="IMMEDIATE")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
-        database.executescript(SCHEMA)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA foreign_keys = ON")
+            database.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            database.close()
+            raise PipelineError(
+                f"alerts: {self._path} cannot be used ({error}); check the disk, or move the file "
+                "away: what is wrong now is found again, what was told is forgotten"
+            ) from error
         return database
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from futures_pipeline.alerting import Condition, Outbox, Severity, alert_targets, deliver
 from futures_pipeline.commands.inspecting.alerts import alerts
-from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError
+from futures_pipeline.domain.errors import ConfigurationError, DataDirectoryError, PipelineError
 from futures_pipeline_tests.alerting.web import web_hook
 
 NOW = datetime(2025, 1, 15, 14, tzinfo=UTC)
@@ -23,6 +23,12 @@ def test_a_directory_that_nothing_watches_is_no_all_clear(tmp_path: Path) -> Non
     refused = call(tmp_path / "misspelt")
     assert isinstance(refused.exception, DataDirectoryError)
     assert not (tmp_path / "misspelt").exists()
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "alerts.sqlite").write_text("no database, and long enough to be taken for none")
+    with pytest.raises(PipelineError, match=r"alerts.sqlite cannot be used .* move the file"):
+        CliRunner().invoke(alerts, ["--data", str(tmp_path)], catch_exceptions=False)
 
 
 def test_nothing_wrong_and_nobody_to_tell(tmp_path: Path) -> None:

@@ -82,10 +82,11 @@ def chosen_sessions(workbench: Workbench, first: date | None, last: date | None)
     begin, end = first or min(held, default=None), last or max(held, default=None)
     between = workbench.calendar.regular.between(begin, end) if begin and end else ()
     over = [it.session_date for it in between if it.closes_at <= workbench.clock.now()]
-    if not over:
+    if not any(begin <= day <= end for day in held if begin and end) or not over:
         raise PipelineError(
-            f"derive-options: no NYSE session that is over from {begin or 'the first stored'} to "
-            f"{end or 'the last'}; collect or import option chains, or give other dates"
+            "derive-options: no NYSE session that is over and has options from "
+            f"{begin or 'the first stored'} to {end or 'the last'}; collect or import option "
+            "chains, or give other dates"
         )
     return over
 
