@@ -1,21 +1,23 @@
 """``futures-pipeline COMMAND``; every refusal is one sentence."""
 
-import signal
 import sys
 
 from futures_pipeline.domain.errors import PipelineError
 
+INTERRUPTED = 130  # as a shell tells of Ctrl-C
+
 
 def main() -> None:
     """Run the command line; a PipelineError ends it with its sentence and status 1."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while the rest loads ends in silence
-    from futures_pipeline.commands.cli import cli
-
     try:
+        from futures_pipeline.commands.cli import cli
+
         cli()
     except PipelineError as error:
         sys.stderr.write(f"futures-pipeline: {error}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

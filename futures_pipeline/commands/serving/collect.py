@@ -14,6 +14,8 @@ from futures_pipeline.commands.options import (
 )
 from futures_pipeline.config import Settings
 
+ENDS = (signal.SIGINT, signal.SIGTERM)
+
 
 @click.command()
 @with_settings
@@ -26,13 +28,15 @@ def collect(config: Path | None, data: Path | None) -> None:
 
 
 async def _collect(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    for number in ENDS:  # one that comes while modules load waits for the next handler
+        loop.add_signal_handler(number, lambda: None)
     from futures_pipeline.collection.collector import Collector
     from futures_pipeline.storage.spool import Spool
 
     spool = Spool(settings.spool_url)
     collector = Collector(settings, spool)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDS:
         loop.add_signal_handler(number, collector.stop)
     try:
         await collector.run()
