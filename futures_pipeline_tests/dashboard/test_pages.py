@@ -112,9 +112,9 @@ def test_changes_are_green_red_or_unknown(full: Path, monkeypatch: pytest.Monkey
 def test_no_correlation_is_shown_beyond_the_last_bar(
     full: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The grid goes on to the close at 22:00; a last price counts for five minutes."""
+    """The session closes at 22:00, the bars end at 21:00, and so does what is known."""
     found = texts(shown("correlation", full, filled.STALE, monkeypatch))
-    assert "Up to</small><b>21:05 UTC</b>" in found
+    assert "Up to</small><b>21:00 UTC</b>" in found
 
 
 def test_below_seven_days_stands_the_exact_warning_and_no_number(
