@@ -11,7 +11,14 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 SCENARIO, HURRIED = "scenario", "hurried"
-IN_A_HURRY = ("backfill", "binance", "coverage_of_an_outage", "fault_matrix", "live_faults")
+IN_A_HURRY = tuple(
+    f"/test_{name}.py"
+    for name in (
+        *("backfill", "binance", "coverage_of_an_outage", "fault_matrix", "live_faults"),
+        *("option_rounds", "option_trouble"),
+    )
+)
+OTHERS_WITH_PROCESSES = ("/test_browser.py", "/test_torture.py")
 POLITE = 10
 
 
@@ -20,7 +27,7 @@ class Lanes(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        if path.endswith(tuple(f"scenarios/test_{name}.py" for name in IN_A_HURRY)):
+        if path.endswith(IN_A_HURRY):
             return HURRIED
         return SCENARIO if _is_of_a_scenario(path) else path
 
@@ -42,4 +49,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _is_of_a_scenario(path: str) -> bool:
-    return "/scenarios/" in path or path.endswith(("/test_browser.py", "/test_torture.py"))
+    return "/scenarios/" in path or path.endswith((*IN_A_HURRY, *OTHERS_WITH_PROCESSES))
