@@ -72,6 +72,7 @@ def change_jobs(sessions: Sequence[int]) -> list[Titled]:
         sessions = calendar.globex.between(FIRST, LAST)[:count]
         days = [session.session_date for session in sessions]
         prices = reference_prices(pl.DataFrame(schema=FUTURES_SNAPSHOTS.schema), observed, ticks)
+        change_metrics(prices, hours, calendar, days[:1])  # compiles
         return lambda: change_metrics(prices, hours, calendar, days)
 
     def with_polars(count: int) -> Job:
@@ -148,11 +149,11 @@ def as_of_ours(rows: int) -> Job:
     def job() -> object:
         ends = frame["contract"].rle().struct.field("len").cast(pl.Int64).cum_sum()
         at, price = frame["at"].to_physical().to_numpy(), frame["price"].to_numpy()
-        found = []
+        found, asked = [], np.empty(max(np.diff([0, *ends])), dtype=np.int64)
         for begin, end in pairwise([0, *ends]):
             own, last = slice(begin, end), np.array([end - begin])
             for lag in LAGS:
-                asked = at[own] - int(lag[:-1]) * 3_600_000_000
+                np.subtract(at[own], int(lag[:-1]) * 3_600_000_000, out=asked[: end - begin])
                 found.append(latest_known(at[own], price[own], last, asked, last))
         return found
 

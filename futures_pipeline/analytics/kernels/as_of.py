@@ -32,14 +32,15 @@ def _walk(
     asked_ends: Integers,
     places: Places,
 ) -> None:
-    place = asked = 0
+    begin = first = 0
     for run in range(len(seen_ends)):
-        end, latest = seen_ends[run], NOWHERE
-        while asked < asked_ends[run]:
-            while place < end and seen_at[place] <= asked_at[asked]:
-                if not np.isnan(values[place]):
-                    latest = place
-                place += 1
-            places[asked] = latest
-            asked += 1
-        place = end
+        seen, known = seen_at[begin : seen_ends[run]], values[begin : seen_ends[run]]
+        moments, found = asked_at[first : asked_ends[run]], places[first : asked_ends[run]]
+        latest, place, end = NOWHERE, np.uint64(0), np.uint64(len(seen))
+        for asked in range(len(moments)):
+            while place < end and seen[place] <= moments[asked]:
+                if not np.isnan(known[place]):
+                    latest = begin + int(place)
+                place += np.uint64(1)  # one without a sign is no place from the end
+            found[asked] = latest
+        begin, first = seen_ends[run], asked_ends[run]
