@@ -126,6 +126,14 @@ def test_a_directory_has_one_collector(tmp_path: Path) -> None:
     assert "another collector is using it" in sentence(answer)
 
 
+def test_beside_a_collector_nothing_is_started(tmp_path: Path) -> None:
+    with sole_user(tmp_path, "collector"):
+        answer = futures_pipeline("run", "--data", str(tmp_path))
+
+    assert "another collector is using it" in sentence(answer)
+    assert not (tmp_path / "dagster_home").exists()
+
+
 def test_a_directory_has_one_demo(tmp_path: Path) -> None:
     with sole_user(tmp_path, "pipeline"):
         answer = futures_pipeline("demo", "--once", "--data", str(tmp_path))

@@ -196,8 +196,9 @@ def parsed_session(text: str) -> date:
 def tables_screen(opened: Lake) -> ScreenTable:
     """Return a row a table: rows, sessions, files, sizes, readable versions, health."""
     columns = ("Table", "Rows", "Sessions", "Files", "MB", "Versions", "Oldest (UTC)", "Health")
-    screen = ScreenTable(*columns, title=f"Lake {opened.root}")
-    screen.columns[0].no_wrap = True
+    screen = ScreenTable(title=f"Lake {opened.root}", padding=0)
+    for name in columns:  # the last three may take two lines on a narrow screen
+        screen.add_column(name, no_wrap=name not in columns[-3:])
     for name in TABLES:
         screen.add_row(name, *table_cells(opened, name))
     return screen
@@ -261,6 +262,7 @@ def scrub_sentence(found: Scrubbed) -> str:
 def maintained_screen(done: Sequence[Maintained]) -> ScreenTable:
     """Return before and after of each table."""
     screen = ScreenTable("Table", "Files", "Files on disk", "MB on disk", "Log entries", "Seconds")
+    screen.columns[0].no_wrap = True
     for one in done:
         pairs = [
             (one.before.files, one.after.files),
